@@ -1,0 +1,20 @@
+"""Settings for every test: the same outcome on a laptop with wamon configured and on a bare machine."""
+
+import os
+
+import hypothesis
+import pytest
+
+from tests.tools import REQUIRE_TOOLS
+
+# Two shared cores can hold up any example, so no example has a deadline; CI draws the same ones every time.
+hypothesis.settings.register_profile("laptop", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True, database=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Forget what the shell around us says about wamon and about proxies, before any test or child process reads it."""
+    for name in list(os.environ):
+        if (name.startswith("WAMON_") and name != REQUIRE_TOOLS) or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "laptop")

@@ -1,0 +1,3 @@
+"""wamon watches the health of WhatsApp Business accounts."""
+
+__version__ = "0.1.0"
