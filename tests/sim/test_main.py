@@ -1,0 +1,72 @@
+"""`python -m wamon.sim`."""
+
+import asyncio
+import re
+import signal
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from tests.sim.callers import slack_channel, small_world
+from wamon.sim.__main__ import introduction, main, run
+
+URL = re.compile(r"http://127\.0\.0\.1:\d+")
+
+
+def test_introduction_gives_the_environment_for_a_run() -> None:
+    world, _ = small_world()
+    channel, _ = slack_channel()
+
+    text = introduction(world, channel, graph_url="http://graph", slack_url="http://slack")
+
+    exported = dict(re.findall(r"^export (\w+)=(.+)$", text, re.MULTILINE))
+    assert exported == {
+        "WAMON_GRAPH_BASE_URL": "http://graph",
+        "WAMON_WABA_ID": next(iter(world.wabas)),
+        "WAMON_ACCESS_TOKEN": world.token("system-user").value,
+        "WAMON_APP_ID": next(iter(world.apps)),
+        "WAMON_APP_SECRET": next(iter(world.apps.values())).secret,
+        "WAMON_SLACK_WEBHOOK_URL": f"http://slack{channel.webhook_path}",
+    }
+
+
+def test_both_sides_are_served_until_cancelled(capsys: pytest.CaptureFixture[str]) -> None:
+    world, _ = small_world()
+    channel, _ = slack_channel()
+
+    async def scenario() -> tuple[int, int]:
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            serving = group.create_task(run(world, channel, port=0, slack_port=0))
+            printed = ""
+            while not printed:
+                await asyncio.sleep(0)
+                printed = capsys.readouterr().out
+            graph_url, slack_url = URL.findall(printed)[:2]
+            async with httpx.AsyncClient(trust_env=False) as client:
+                graph = await client.get(f"{graph_url}/v25.0/debug_token")
+                control = await client.get(f"{slack_url}/_sim")
+            serving.cancel()
+        return graph.status_code, control.status_code
+
+    assert asyncio.run(scenario()) == (401, 200)
+
+
+def test_process_ends_quietly_on_interrupt() -> None:
+    command = [sys.executable, "-m", "wamon.sim", "--port", "0", "--slack-port", "0", "--fleet", "2"]
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("export WAMON_GRAPH_BASE_URL=http://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_help_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+
+    assert "--slack-port" in capsys.readouterr().out
