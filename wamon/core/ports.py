@@ -1,0 +1,315 @@
+"""Every plug point and seam on one page: Probe, Rule, Notifier, Store (the Clock is in `timing`)."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
+
+from wamon.core.alerting import Severity, Timing, Transition, Truth, Verdict
+from wamon.core.errors import GraphFault
+from wamon.core.health import Fact, Reading, Signal, Snapshot, Subject, SubjectKind, Value
+from wamon.core.state import Changes, Roster, State
+from wamon.core.targets import Target
+
+JsonObject: TypeAlias = Mapping[str, Any]
+
+T = TypeVar("T", bound=Value)
+TargetT = TypeVar("TargetT", bound=Target)
+
+
+# --- Probe: what we ask Meta ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A nested edge of a query: `phone_numbers.limit(100){id,status}`; its further pages are fetched by cursor."""
+
+    name: str
+    fields: tuple[str, ...]
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphQuery:
+    """One read of a Graph node, or of one of its edges; the answer is the whole JSON object, edges complete.
+
+    `as_app` asks with the app's own token (APP_ID|APP_SECRET) instead of the target's access token.
+    `inspect_token` is the alias of a token whose secret goes into debug_token's `input_token`.
+    """
+
+    path: str
+    fields: tuple[str | Edge, ...] = ()
+    edge: Edge | None = None
+    token: str | None = None
+    as_app: str | None = None
+    inspect_token: str | None = None
+    waba_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlQuery:
+    """One plain read of a JSON document outside the Graph API, without any credential."""
+
+    url: str
+
+
+Query: TypeAlias = GraphQuery | UrlQuery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a probe learned. With a `fault` the run counts as failed, and the readings are what the failure proves."""
+
+    readings: tuple[Reading, ...]
+    roster: Roster | None = None
+    fault: GraphFault | None = None
+
+
+ProbeSteps: TypeAlias = Generator[Query, JsonObject, Report]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe(Generic[TargetT]):
+    """One question to Meta, asked of each target of one kind, `interval` apart.
+
+    `run` is a generator: it yields queries, receives their answers (a GraphFault is thrown in when there is none) and
+    returns a Report. `is_essential` probes still run when the quota is nearly used up. `is_critical` ones make
+    WamonCannotSee speak when they stay without an answer.
+    """
+
+    name: str
+    target: type[TargetT]
+    run: Callable[[TargetT], ProbeSteps]
+    signals: tuple[Signal[Any], ...]
+    interval: timedelta
+    doc: str
+    is_essential: bool = True
+    is_critical: bool = True
+
+
+class ProbeOutcome(StrEnum):
+    """How a probe's run ended; only OK changes a reading (DENIED changes those about the token itself)."""
+
+    OK = "ok"
+    DENIED = "denied"
+    THROTTLED = "throttled"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    UNEXPECTED = "unexpected"
+
+
+# --- Rule: when a human should know -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a rule may see: one subject and the picture around it.
+
+    `open_severity` is that of the rule's own alert while it is open, None otherwise: a numeric rule fires at one
+    threshold and clears at another.
+    """
+
+    snapshot: Snapshot
+    subject: Subject
+    open_severity: Severity | None = None
+
+    def fact(self, signal: Signal[T], *, of: Subject | None = None) -> Fact | None:
+        return self.snapshot.fact(of or self.subject, signal)
+
+    def value(self, signal: Signal[T], *, of: Subject | None = None) -> T | None:
+        """What is known now, None for unknown."""
+        return self.snapshot.value(of or self.subject, signal)
+
+    def known(self, signal: Signal[T], *, of: Subject | None = None) -> T | None:
+        """The last known value, however old."""
+        return self.snapshot.known(of or self.subject, signal)
+
+
+class Owner(StrEnum):
+    """Who can mend it: the word that the message shows."""
+
+    SRE = "SRE"
+    MARKETING = "marketing"
+    FINANCE = "finance"
+    META_ADMIN = "Meta admin"
+    META = "Meta"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A named condition about one kind of subject.
+
+    `check` is pure: it gets a View, the rule's parameters and the time, and returns a Verdict, or None when the rule
+    does not apply to this subject. `alertnames` gives the public name for each severity it can have. `steps` are the
+    first lines of what to do. `on_tick` rules are judged by the clock too, not only when a reading arrives.
+    """
+
+    name: str
+    kind: SubjectKind
+    check: Callable[[View, Any, datetime], Verdict | None]
+    alertnames: Mapping[Severity, str]
+    timing: Timing
+    params: Any
+    meaning: str
+    cause: str
+    owner: Owner
+    steps: tuple[str, ...]
+    on_tick: bool = False
+
+    def alertname(self, severity: Severity) -> str:
+        """The public name at this severity; that of the highest when the rule has no own name for it."""
+        return self.alertnames.get(severity) or self.alertnames[max(self.alertnames)]
+
+
+def unknown(observed_at: datetime) -> Verdict:
+    """The rule cannot judge now."""
+    return Verdict(truth=Truth.UNKNOWN, observed_at=observed_at)
+
+
+def clear(observed_at: datetime) -> Verdict:
+    """The condition does not hold."""
+    return Verdict(truth=Truth.FALSE, observed_at=observed_at)
+
+
+def firing(
+    severity: Severity, observed_at: datetime, what: str, *, evidence: Sequence[tuple[str, str]] = ()
+) -> Verdict:
+    """The condition holds."""
+    return Verdict(truth=Truth.TRUE, observed_at=observed_at, severity=severity, what=what, evidence=tuple(evidence))
+
+
+# --- Notifier: how a human is told ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """One transition on its way to one receiver. `id` is the outbox row; `attempts` counts the ones before this.
+
+    `is_possible_duplicate` is true when an earlier attempt may have arrived although it was not confirmed.
+    """
+
+    id: int
+    receiver: str
+    transition: Transition
+    created_at: datetime
+    due_at: datetime
+    attempts: int = 0
+    is_possible_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What the receiver answered: enough to find the message again, None where it gives no handle."""
+
+    channel: str | None = None
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What a notification says, before any receiver's markup. `text` is the whole as plain text."""
+
+    headline: str
+    severity: Severity
+    is_resolved: bool
+    facts: tuple[tuple[str, str], ...]
+    evidence: tuple[tuple[str, str], ...]
+    steps: tuple[str, ...]
+    links: tuple[tuple[str, str], ...]
+    remarks: tuple[str, ...]
+    reference: str
+
+    @property
+    def text(self) -> str:
+        lines = [self.headline, *(f"{name}: {value}" for name, value in self.facts)]
+        lines += [f"- {name}: {value}" for name, value in self.evidence]
+        lines += [f"{number}. {step}" for number, step in enumerate(self.steps, start=1)]
+        lines += [f"{name}: {url}" for name, url in self.links]
+        return "\n".join([*lines, *self.remarks])
+
+
+class Notifier(Protocol):
+    """A way to tell a human. `send` and `check` raise DeliveryDeferred or DeliveryRejected."""
+
+    name: str
+
+    async def send(self, message: Message) -> Receipt: ...
+
+    async def check(self) -> str:
+        """Find out, without sending anything, whether a message would be taken; what was found, in words."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+# --- Store: what is remembered ----------------------------------------------------------------------------------------
+
+
+class Store(Protocol):
+    """Durable memory. Every method raises StoreError and leaves what was stored before as it was."""
+
+    async def open(self) -> None:
+        """Take the lock, check, migrate. Raises StoreInUseError, StoreError."""
+        ...
+
+    async def close(self) -> None: ...
+
+    async def load(self, signals: Mapping[str, Signal[Value]]) -> State:
+        """The state as last committed; facts of signals that no longer exist are left in the database, not loaded."""
+        ...
+
+    async def commit(self, changes: Changes) -> None:
+        """Write all of it, durably, or nothing."""
+        ...
+
+    async def due_notifications(self, now: datetime, *, limit: int) -> tuple[Notification, ...]:
+        """Those whose time has come, oldest first; at most one per alert and receiver, so that order is kept."""
+        ...
+
+    async def begin_attempt(self, notification_id: int, *, at: datetime) -> None:
+        """Note durably that an attempt starts, before the request leaves."""
+        ...
+
+    async def finish_notification(self, notification_id: int, receipt: Receipt, *, at: datetime) -> None: ...
+
+    async def defer_notification(
+        self, notification_id: int, *, due_at: datetime, reason: str, may_have_arrived: bool
+    ) -> None: ...
+
+    async def bury_notification(self, notification_id: int, *, at: datetime, reason: str) -> None:
+        """Give up: a dead letter that a human must look at."""
+        ...
+
+    async def revive_interrupted(self, *, at: datetime) -> int:
+        """Make attempts that a crash interrupted due again, as possible duplicates; how many there were."""
+        ...
+
+    async def outbox_figures(self) -> "OutboxFigures": ...
+
+    async def size_bytes(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxFigures:
+    """What waits in the outbox: rows by state, and the age's anchor of the oldest unsent (None: nothing waits)."""
+
+    due: int = 0
+    sending: int = 0
+    dead: int = 0
+    oldest_created_at: datetime | None = None
+    next_due_at: datetime | None = None
+
+
+def signals_by_name(signals: Sequence[Signal[Any]]) -> Mapping[str, Signal[Value]]:
+    """The lookup that a store needs to read facts back."""
+    return {signal.name: cast("Signal[Value]", signal) for signal in signals}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """Everything that was registered, in order: what a daemon, a test and the reference writer start from."""
+
+    probes: tuple[Probe[Any], ...]
+    rules: tuple[Rule, ...]
+    signals: tuple[Signal[Any], ...] = field(default=())

@@ -1,0 +1,131 @@
+"""What wamon knows, what can happen to it, and what must be written when it does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import TypeAlias
+
+from wamon.core.alerting import Alert, Transition
+from wamon.core.health import Change, Fact, Reading, Snapshot, Subject, SubjectKind
+from wamon.core.timing import Moment
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CounterKey:
+    """A counter that survives restarts: its metric name and labels, sorted by name."""
+
+    name: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, name: str, **labels: str) -> "CounterKey":
+        return cls(name, tuple(sorted(labels.items())))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything that is shown or judged. It never runs ahead of the store.
+
+    `alerts` holds inactive ones too, for their episode count. `missing` counts complete lists in a row that lacked a
+    subject, `members` is who the last list had (both only since the start). `moment` is that of the last step, None
+    before the first one. `version` grows with each step.
+    """
+
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    alerts: Mapping[str, Alert] = field(default_factory=lambda: MappingProxyType({}))
+    counters: Mapping[CounterKey, int] = field(default_factory=lambda: MappingProxyType({}))
+    missing: Mapping[Subject, int] = field(default_factory=lambda: MappingProxyType({}))
+    members: Mapping[Subject, frozenset[Subject]] = field(default_factory=lambda: MappingProxyType({}))
+    moment: Moment | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What one step wants written, in one transaction.
+
+    `facts` and `alerts` replace by key; `counters` are the new totals; each announced transition becomes one outbox row
+    for each of `receivers`. `unrecognised` are readings with a vendor value first met here, for one log line each.
+    """
+
+    moment: Moment
+    facts: tuple[Fact, ...] = ()
+    history: tuple[Change, ...] = ()
+    removed_subjects: tuple[Subject, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    removed_alerts: tuple[str, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    receivers: tuple[str, ...] = ()
+    counters: Mapping[CounterKey, int] = field(default_factory=lambda: MappingProxyType({}))
+    unrecognised: tuple[Reading, ...] = ()
+    clock_step: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roster:
+    """The complete list of a kind of subject under one parent, so that what it lacks is known to be gone."""
+
+    parent: Subject
+    kind: SubjectKind
+    present: frozenset[Subject]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitored:
+    """What the configuration asks to be watched; anything else that is remembered is removed at the start."""
+
+    waba_ids: frozenset[str]
+    tokens: frozenset[str]
+    app_ids: frozenset[str]
+    versions: frozenset[str]
+    probes: frozenset[str]
+    rules: frozenset[str]
+
+    def covers(self, subject: Subject) -> bool:
+        """Whether each identity label of the subject is still configured; labels of other names do not matter."""
+        wanted = {
+            "waba_id": self.waba_ids,
+            "token": self.tokens,
+            "app_id": self.app_ids,
+            "version": self.versions,
+            "probe": self.probes,
+        }
+        return all(value in wanted[name] for name, value in subject.labels if name in wanted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The daemon came up (or its configuration changed)."""
+
+    moment: Moment
+    monitored: Monitored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticked:
+    """Time passed."""
+
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """A probe's run over one target ended.
+
+    `observed_at` is when its first answer arrived. `readings` may be there without `outcome` ok: what a denial says of
+    the token. `fault` is the reason in words, None when ok.
+    """
+
+    moment: Moment
+    probe: str
+    target: Subject
+    outcome: str
+    observed_at: datetime
+    interval: timedelta
+    readings: tuple[Reading, ...] = ()
+    roster: Roster | None = None
+    fault: str | None = None
+
+
+Event: TypeAlias = Started | Ticked | Polled
