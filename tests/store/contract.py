@@ -1,0 +1,488 @@
+"""What every store must do, whatever it is made of."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from tests.fakes import START
+from tests.store.samples import (
+    FLAG,
+    FLAG_MAP,
+    GAUGE,
+    GAUGE_MAP,
+    INFO,
+    NUMBER,
+    OTHER_NUMBER,
+    SIGNALS,
+    SPARSE,
+    STATE_SET,
+    TIMESTAMP,
+    alert,
+    change,
+    changes,
+    fact,
+    later,
+    transition,
+)
+from wamon.core.alerting import AlertState, CloseReason, Severity, Transition, TransitionKind
+from wamon.core.errors import StoreError
+from wamon.core.health import NEVER, Change, Fact, Signal, Snapshot, Subject, Value
+from wamon.core.ports import Notification, OutboxFigures, Receipt, Store
+from wamon.core.state import CounterKey, State
+from wamon.core.timing import Moment
+from wamon.store import DeadLetter
+
+Run = Callable[[Any], Any]
+
+OPEN, RAISE, CLOSE = TransitionKind.OPEN, TransitionKind.RAISE, TransitionKind.CLOSE
+
+
+class ReadableStore(Store, Protocol):
+    """A store whose past can be read back."""
+
+    async def transitions(self, *, since: datetime | None = None, limit: int = 1000) -> tuple[Transition, ...]: ...
+
+    async def history(
+        self, signals: Mapping[str, Signal[Value]], *, since: datetime | None = None, limit: int = 1000
+    ) -> tuple[Change, ...]: ...
+
+    async def dead_letters(self) -> tuple[DeadLetter, ...]: ...
+
+    async def prune(self, before: datetime, *, limit: int = 5000) -> int: ...
+
+
+class StoreContract:
+    """Subclass it for each store. `make` gives an unopened store; those of one folder share what they remember."""
+
+    def make(self, folder: Path) -> ReadableStore:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, run: Run, tmp_path: Path) -> Iterator[ReadableStore]:
+        store = self.make(tmp_path)
+        run(store.open())
+        yield store
+        run(store.close())
+
+    def reloaded(self, run: Run, store: ReadableStore) -> State:
+        """What a daemon would find that starts now."""
+        run(store.close())
+        run(store.open())
+        state: State = run(store.load(SIGNALS))
+        return state
+
+    # --- life cycle ---------------------------------------------------------------------------------------------------
+
+    def test_fresh_store_loads_the_empty_state(self, run: Run, store: ReadableStore) -> None:
+        assert run(store.load(SIGNALS)) == State()
+
+    def test_store_that_is_not_open_says_so(self, run: Run, tmp_path: Path) -> None:
+        store = self.make(tmp_path)
+
+        with pytest.raises(StoreError, match="closed: open it first"):
+            run(store.load(SIGNALS))
+
+    def test_closed_store_can_be_closed_again(self, run: Run, store: ReadableStore) -> None:
+        run(store.close())
+        run(store.close())
+
+        with pytest.raises(StoreError, match="closed: open it first"):
+            run(store.commit(changes()))
+
+    def test_call_that_comes_while_it_closes_is_refused(self, run: Run, store: ReadableStore) -> None:
+        async def close_and_load() -> tuple[object, object]:
+            return await asyncio.gather(store.close(), store.load(SIGNALS), return_exceptions=True)
+
+        closed, loaded = run(close_and_load())
+
+        assert closed is None
+        assert isinstance(loaded, StoreError)
+
+    def test_open_store_refuses_to_be_opened_again(self, run: Run, store: ReadableStore) -> None:
+        with pytest.raises(StoreError, match="open already"):
+            run(store.open())
+
+        assert run(store.load(SIGNALS)) == State()
+
+    def test_size_is_that_of_what_is_stored(self, run: Run, store: ReadableStore) -> None:
+        assert run(store.size_bytes()) > 0
+
+    # --- the state ----------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize(
+        "kept",
+        [
+            fact(GAUGE, 250.5),
+            fact(GAUGE, 0),
+            fact(GAUGE, 0.1 + 0.2),
+            fact(FLAG, True),
+            fact(FLAG, False),
+            fact(TIMESTAMP, datetime(2026, 11, 22, 10, 0, 0, 123457, tzinfo=UTC)),
+            fact(TIMESTAMP, datetime(2026, 11, 22, tzinfo=timezone(timedelta(hours=2)))),
+            fact(STATE_SET, "GREEN", raw="Green"),
+            fact(SPARSE, "CONNECTED", stale_at=NEVER),
+            fact(SPARSE, "", raw=""),
+            fact(INFO, {"display_name": 'Jasper\'s "Märket" 🌮 \x00 \ud83d'}, raw="\x00Ā🌮"),
+            fact(FLAG_MAP, {"messaging": True, "management": False}),
+            fact(FLAG_MAP, {}),
+            fact(GAUGE_MAP, {"call_count": 12.5, "cpu": 0}),
+            fact(STATE_SET, None, known="RED", before="GREEN", is_current=False),
+            fact(STATE_SET, None, changed_at=None),
+            fact(
+                GAUGE, 1.0, observed_at=START - timedelta(microseconds=1), changed_at=datetime.min.replace(tzinfo=UTC)
+            ),
+            fact(GAUGE, 1.0, subject=Subject.instance()),
+            fact(GAUGE, 1.0, subject=Subject.token('a "quoted" \ud83d ünïcode name')),
+        ],
+    )
+    def test_fact_comes_back_as_it_was(self, run: Run, store: ReadableStore, kept: Fact) -> None:
+        run(store.commit(changes(facts=(kept,))))
+
+        assert self.reloaded(run, store).snapshot == Snapshot({kept.subject: {kept.signal.name: kept}})
+
+    def test_raw_text_that_no_encoding_holds_is_kept_as_far_as_it_goes(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(facts=(fact(STATE_SET, "UNKNOWN", raw="RED\ud83d"),))))
+
+        loaded = run(store.load(SIGNALS)).snapshot.fact(NUMBER, STATE_SET)
+
+        assert loaded.raw == "RED?"
+
+    def test_later_fact_replaces_the_earlier_one(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(facts=(fact(GAUGE, 250.0), fact(FLAG, True)))))
+        second = fact(GAUGE, 1000.0, observed_at=later(1))
+
+        run(store.commit(changes(facts=(second,))))
+
+        assert run(store.load(SIGNALS)).snapshot.facts == {NUMBER: {"limit": second, "can_send": fact(FLAG, True)}}
+
+    def test_removed_subject_goes_with_all_its_facts_and_no_other(self, run: Run, store: ReadableStore) -> None:
+        stays = fact(GAUGE, 1.0, subject=OTHER_NUMBER)
+        run(store.commit(changes(facts=(fact(GAUGE, 1.0), fact(FLAG, True), stays))))
+
+        run(store.commit(changes(removed_subjects=(NUMBER,))))
+
+        assert run(store.load(SIGNALS)).snapshot.facts == {OTHER_NUMBER: {"limit": stays}}
+
+    def test_subject_that_went_and_came_back_in_one_step_is_there(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(facts=(fact(GAUGE, 1.0), fact(FLAG, True)))))
+        back = fact(GAUGE, 2.0)
+
+        run(store.commit(changes(facts=(back,), removed_subjects=(NUMBER,))))
+
+        assert run(store.load(SIGNALS)).snapshot.facts == {NUMBER: {"limit": back}}
+
+    def test_fact_of_a_signal_that_no_longer_exists_is_kept_but_not_loaded(
+        self, run: Run, store: ReadableStore
+    ) -> None:
+        kept = fact(GAUGE, 1.0)
+        run(store.commit(changes(facts=(kept,))))
+
+        assert run(store.load({})).snapshot == Snapshot()
+        assert run(store.load(SIGNALS)).snapshot.fact(NUMBER, GAUGE) == kept
+
+    @pytest.mark.parametrize(
+        "kept",
+        [
+            alert(),
+            alert(
+                state=AlertState.RECOVERING,
+                severity=Severity.WARNING,
+                is_stale=True,
+                counted=3,
+                credited=timedelta(minutes=2, microseconds=1),
+                lower_credited=timedelta(days=3),
+                unknown_since=later(3),
+                returns=2,
+                evidence=(),
+            ),
+            alert(state=AlertState.PENDING, episode=0, ordinal=0, opened_at=None, what="Zähler ✓ \x00"),
+            alert(subject=Subject.instance()),
+        ],
+    )
+    def test_alert_comes_back_as_it_was(self, run: Run, store: ReadableStore, kept: Any) -> None:
+        run(store.commit(changes(alerts=(kept,))))
+
+        assert self.reloaded(run, store).alerts == {kept.key: kept}
+
+    def test_alert_is_replaced_and_removed_by_its_key(self, run: Run, store: ReadableStore) -> None:
+        stays, goes = alert("stays"), alert("goes")
+        run(store.commit(changes(alerts=(stays, goes))))
+        moved = alert("stays", state=AlertState.INACTIVE)
+
+        run(store.commit(changes(alerts=(moved,), removed_alerts=(goes.key,))))
+
+        assert run(store.load(SIGNALS)).alerts == {moved.key: moved}
+
+    def test_counters_are_totals_by_name_and_labels(self, run: Run, store: ReadableStore) -> None:
+        ok, denied = CounterKey.of("runs", outcome="ok"), CounterKey.of("runs", outcome="denied")
+        run(store.commit(changes(counters={ok: 1, denied: 4, CounterKey("bare"): 7})))
+
+        run(store.commit(changes(counters={ok: 2})))
+
+        assert self.reloaded(run, store).counters == {ok: 2, denied: 4, CounterKey("bare"): 7}
+
+    def test_moment_of_the_last_commit_comes_back_exactly(self, run: Run, store: ReadableStore) -> None:
+        last = Moment(at=START + timedelta(microseconds=1), boot_id="boot-2", monotonic=0.1 + 0.2)
+        run(store.commit(changes()))
+
+        run(store.commit(changes(moment=last)))
+
+        assert self.reloaded(run, store).moment == last
+
+    # --- the past -----------------------------------------------------------------------------------------------------
+
+    def test_transitions_come_back_in_order_as_they_were(self, run: Run, store: ReadableStore) -> None:
+        opened = transition(OPEN, 1)
+        lowered = transition(TransitionKind.LOWER, 2, at=later(2), severity=Severity.INFO, returns=3)
+        closed = transition(
+            CLOSE, 3, at=later(1), close_reason=CloseReason.REMOVED, evidence=(), what="", subject=OTHER_NUMBER
+        )
+        run(store.commit(changes(opened, lowered)))
+
+        run(store.commit(changes(closed)))
+
+        assert run(store.transitions()) == (opened, lowered, closed)
+        assert run(store.transitions(since=later(1))) == (lowered, closed)
+        assert run(store.transitions(limit=1)) == (closed,)
+
+    def test_history_comes_back_in_order_as_it_was(self, run: Run, store: ReadableStore) -> None:
+        first, second = change(None, "GREEN"), change("GREEN", None, at=later(1), signal=SPARSE)
+        run(store.commit(changes(history=(first,))))
+        run(store.commit(changes(history=(second,))))
+
+        assert run(store.history(SIGNALS)) == (first, second)
+        assert run(store.history(SIGNALS, since=later(1))) == (second,)
+        assert run(store.history(SIGNALS, limit=1)) == (second,)
+        assert run(store.history({"status": SIGNALS["status"]})) == (second,)
+
+    def test_repeated_transition_is_refused_and_nothing_of_its_commit_stays(
+        self, run: Run, store: ReadableStore
+    ) -> None:
+        run(store.commit(changes(transition(), facts=(fact(GAUGE, 1.0),))))
+        before = run(store.load(SIGNALS))
+
+        with pytest.raises(StoreError):
+            run(
+                store.commit(
+                    changes(
+                        transition(RAISE, 2),
+                        transition(),
+                        facts=(fact(GAUGE, 2.0),),
+                        removed_subjects=(OTHER_NUMBER,),
+                        history=(change(None, "RED"),),
+                        alerts=(alert(),),
+                        counters={CounterKey("runs"): 1},
+                        moment=Moment(at=later(1), boot_id="b", monotonic=1.0),
+                    )
+                )
+            )
+
+        assert self.reloaded(run, store) == before
+        assert run(store.transitions()) == (transition(),)
+        assert run(store.history(SIGNALS)) == ()
+        assert run(store.outbox_figures()).due == 1
+
+    def test_prune_forgets_the_old_and_delivered_in_slices(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2), history=(change(None, "RED"),) * 3)))
+        recent = transition(OPEN, 1, episode=2, at=later(60))
+        run(store.commit(changes(recent, history=(change("RED", "GREEN", at=later(60)),))))
+        for _ in range(2):
+            self.deliver(run, store)
+
+        slices = [run(store.prune(later(30), limit=2)) for _ in range(3)]
+
+        assert slices == [6, 1, 0]
+        assert run(store.transitions()) == (recent,)
+        assert [kept.after for kept in run(store.history(SIGNALS))] == ["GREEN"]
+        assert [due.transition for due in run(store.due_notifications(later(99), limit=9))] == [recent]
+
+    def test_prune_leaves_open_alerts_and_what_is_not_delivered(self, run: Run, store: ReadableStore) -> None:
+        firing = transition(OPEN, 1, rule="firing")
+        undelivered = transition(OPEN, 1, rule="undelivered")
+        run(store.commit(changes(firing, alerts=(alert("firing"),))))
+        self.deliver(run, store)
+        run(store.commit(changes(undelivered)))
+
+        while run(store.prune(later(99))):
+            pass
+
+        assert run(store.transitions()) == (firing, undelivered)
+
+    # --- the outbox ---------------------------------------------------------------------------------------------------
+
+    def due(self, run: Run, store: ReadableStore, *, at: datetime = START, limit: int = 100) -> list[Notification]:
+        return list(run(store.due_notifications(at, limit=limit)))
+
+    def deliver(self, run: Run, store: ReadableStore, *, at: datetime = START) -> None:
+        for notification in self.due(run, store, at=later(9999)):
+            run(store.begin_attempt(notification.id, at=at))
+            run(store.finish_notification(notification.id, Receipt(channel="C1", message_id="1.2"), at=at))
+
+    def test_announced_transition_is_owed_to_each_receiver(self, run: Run, store: ReadableStore) -> None:
+        silent = [kind for kind in TransitionKind if kind not in (OPEN, RAISE, CLOSE)]
+        quiet = [transition(kind, 2 + ordinal) for ordinal, kind in enumerate(silent)]
+
+        run(store.commit(changes(transition(OPEN, 1, at=later(1)), *quiet, receivers=("slack", "log"))))
+
+        assert [
+            (n.receiver, n.transition, n.created_at, n.due_at, n.attempts, n.is_possible_duplicate)
+            for n in self.due(run, store, at=later(1))
+        ] == [
+            ("slack", transition(OPEN, 1, at=later(1)), later(1), later(1), 0, False),
+            ("log", transition(OPEN, 1, at=later(1)), later(1), later(1), 0, False),
+        ]
+        assert run(store.outbox_figures()).due == 2
+
+    def test_notification_is_not_due_before_its_time(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(transition(at=later(1)))))
+
+        assert self.due(run, store, at=START) == []
+        assert len(self.due(run, store, at=later(1))) == 1
+
+    def test_oldest_notifications_come_first_up_to_the_limit(self, run: Run, store: ReadableStore) -> None:
+        for rule in ("first", "second", "third"):
+            run(store.commit(changes(transition(rule=rule))))
+
+        assert [n.transition.rule for n in self.due(run, store, limit=2)] == ["first", "second"]
+
+    def test_close_waits_until_the_opening_is_delivered(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2))))
+        (opening,) = self.due(run, store)
+
+        run(store.begin_attempt(opening.id, at=START))
+        while_sending = self.due(run, store)
+        run(store.defer_notification(opening.id, due_at=later(5), reason="timeout", may_have_arrived=False))
+        while_deferred = self.due(run, store)
+        self.deliver(run, store)
+
+        assert opening.transition.kind is OPEN
+        assert while_sending == while_deferred == []
+        assert [n.transition.kind for n in self.due(run, store)] == [CLOSE]
+
+    def test_one_receiver_does_not_hold_up_another(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2), receivers=("slack", "log"))))
+        slack, log = self.due(run, store)
+        run(store.defer_notification(slack.id, due_at=later(60), reason="429", may_have_arrived=False))
+
+        run(store.begin_attempt(log.id, at=START))
+        run(store.finish_notification(log.id, Receipt(), at=START))
+
+        assert [(n.receiver, n.transition.kind) for n in self.due(run, store)] == [("log", CLOSE)]
+
+    def test_dead_letter_does_not_hold_up_what_follows(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2))))
+        (opening,) = self.due(run, store)
+        run(store.begin_attempt(opening.id, at=START))
+
+        run(store.bury_notification(opening.id, at=later(1), reason="channel_not_found"))
+
+        assert [n.transition.kind for n in self.due(run, store)] == [CLOSE]
+        (dead,) = run(store.dead_letters())
+        assert (dead.notification.id, dead.notification.attempts) == (opening.id, 1)
+        assert (dead.notification.transition, dead.reason, dead.at) == (transition(), "channel_not_found", later(1))
+
+    def test_attempt_is_noted_before_its_outcome_is_known(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(transition())))
+        (notification,) = self.due(run, store)
+
+        run(store.begin_attempt(notification.id, at=START))
+
+        assert self.due(run, store) == []
+        assert run(store.outbox_figures()).sending == 1
+
+    def test_second_sender_cannot_begin_the_same_attempt(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(transition())))
+        (notification,) = self.due(run, store)
+        run(store.begin_attempt(notification.id, at=START))
+
+        with pytest.raises(StoreError, match="is not due"):
+            run(store.begin_attempt(notification.id, at=START))
+
+    def test_notification_that_does_not_exist_is_refused(self, run: Run, store: ReadableStore) -> None:
+        with pytest.raises(StoreError, match="notification 7 "):
+            run(store.begin_attempt(7, at=START))
+        with pytest.raises(StoreError, match="notification 7 "):
+            run(store.finish_notification(7, Receipt(), at=START))
+        with pytest.raises(StoreError, match="notification 7 "):
+            run(store.defer_notification(7, due_at=START, reason="", may_have_arrived=False))
+        with pytest.raises(StoreError, match="notification 7 "):
+            run(store.bury_notification(7, at=START, reason=""))
+
+    def test_deferred_notification_comes_back_at_its_time_with_its_attempts(
+        self, run: Run, store: ReadableStore
+    ) -> None:
+        run(store.commit(changes(transition())))
+        (notification,) = self.due(run, store)
+        run(store.begin_attempt(notification.id, at=START))
+
+        run(store.defer_notification(notification.id, due_at=later(5), reason="429 \ud83d", may_have_arrived=False))
+
+        assert self.due(run, store, at=later(4)) == []
+        (again,) = self.due(run, store, at=later(5))
+        assert (again.attempts, again.due_at, again.created_at) == (1, later(5), START)
+        assert not again.is_possible_duplicate
+
+    def test_possible_duplicate_stays_one(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(transition())))
+        (notification,) = self.due(run, store)
+
+        for may_have_arrived in (True, False):
+            run(store.begin_attempt(notification.id, at=START))
+            run(
+                store.defer_notification(
+                    notification.id, due_at=START, reason="reset", may_have_arrived=may_have_arrived
+                )
+            )
+
+        (again,) = self.due(run, store)
+        assert (again.attempts, again.is_possible_duplicate) == (2, True)
+
+    def test_delivered_notification_never_comes_back(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(transition())))
+
+        self.deliver(run, store)
+
+        self.reloaded(run, store)
+        assert self.due(run, store, at=later(9999)) == []
+        assert run(store.outbox_figures()) == OutboxFigures()
+
+    def test_interrupted_attempts_are_due_again_as_possible_duplicates(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(transition(rule="sending"))))
+        run(store.commit(changes(transition(rule="waiting"))))
+        run(store.begin_attempt(self.due(run, store)[0].id, at=START))
+        self.reloaded(run, store)
+
+        revived = run(store.revive_interrupted(at=later(1)))
+
+        assert revived == 1
+        assert [
+            (n.transition.rule, n.due_at, n.attempts, n.is_possible_duplicate)
+            for n in self.due(run, store, at=later(1))
+        ] == [("sending", later(1), 1, True), ("waiting", START, 0, False)]
+        assert run(store.revive_interrupted(at=later(2))) == 0
+
+    def test_figures_count_what_waits_and_since_when(self, run: Run, store: ReadableStore) -> None:
+        for minute, rule in enumerate(("sent", "sending", "deferred", "dead", "due")):
+            run(store.commit(changes(transition(rule=rule, at=later(minute)))))
+        sent, sending, deferred, dead, _ = self.due(run, store, at=later(9))
+        for notification in (sent, sending, deferred):
+            run(store.begin_attempt(notification.id, at=START))
+        run(store.finish_notification(sent.id, Receipt(), at=START))
+        run(store.defer_notification(deferred.id, due_at=later(20), reason="429", may_have_arrived=False))
+        run(store.bury_notification(dead.id, at=START, reason="is_archived"))
+
+        assert run(store.outbox_figures()) == OutboxFigures(
+            due=2, sending=1, dead=1, oldest_created_at=later(1), next_due_at=later(4)
+        )
+
+    def test_next_due_is_not_that_of_a_notification_that_must_wait(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2))))
+        (opening,) = self.due(run, store)
+
+        run(store.defer_notification(opening.id, due_at=later(10), reason="429", may_have_arrived=False))
+
+        assert run(store.outbox_figures()).next_due_at == later(10)

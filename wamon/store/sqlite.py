@@ -1,0 +1,368 @@
+"""The store in one SQLite file, worked by one thread of its own."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from sqlite_utils import Database
+
+from wamon.core.alerting import Transition
+from wamon.core.errors import StoreError
+from wamon.core.health import Change, Fact, Signal, Snapshot, Subject, Value
+from wamon.core.ports import Notification, OutboxFigures, Receipt
+from wamon.core.state import Changes, State
+from wamon.core.timing import Clock, Moment, SystemClock
+from wamon.store import outbox
+from wamon.store.faults import store_error
+from wamon.store.files import MOUNTS, DatabaseLock, files_size, prepare_directory, prepare_file
+from wamon.store.migrations import check_origin, migrate
+from wamon.store.outbox import DeadLetter
+from wamon.store.rows import (
+    RowReader,
+    alert_row,
+    change_row,
+    counter_row,
+    fact_row,
+    labels_text,
+    microseconds,
+    moment,
+    transition_row,
+)
+
+R = TypeVar("R")
+
+# After a burst the write-ahead log is cut back to this.
+_WAL_BYTES = 64 * 1024 * 1024
+
+_REMOVE_SUBJECT = "DELETE FROM facts WHERE subject_kind = ? AND subject_labels = ?"
+_PUT_FACT = "REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_CHANGE = """
+    INSERT INTO history (at, subject_kind, subject_labels, signal, before, after, raw, source)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_REMOVE_ALERT = "DELETE FROM alerts WHERE key = ?"
+_PUT_ALERT = "REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_TRANSITION = """
+    INSERT INTO alert_transitions (
+        key, rule, subject_kind, subject_labels, episode, ordinal, kind, severity, at, observed_at, opened_at,
+        last_confirmed_at, returns, what, evidence, close_reason
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_PUT_COUNTER = "REPLACE INTO counters VALUES (?, ?, ?)"
+_PUT_MOMENT = "UPDATE instance SET moment_at = ?, moment_boot_id = ?, moment_monotonic = ?"
+
+_FACTS = """
+    SELECT subject_kind, subject_labels, signal, value, raw, known, before, observed_at, changed_at, stale_at,
+           is_current, source
+    FROM facts
+"""
+_ALERTS = """
+    SELECT key, rule, subject_kind, subject_labels, state, severity, since, last_observed_at, last_confirmed_at,
+           episode, ordinal, is_stale, opened_at, counted, credited, lower_credited, unknown_since, returns, what,
+           evidence
+    FROM alerts
+"""
+_COUNTERS = "SELECT name, labels, value FROM counters"
+_MOMENT = "SELECT moment_at, moment_boot_id, moment_monotonic FROM instance WHERE moment_at IS NOT NULL"
+_HISTORY = """
+    SELECT at, subject_kind, subject_labels, signal, before, after, raw, source
+    FROM history WHERE at >= ? ORDER BY id DESC LIMIT ?
+"""
+_TRANSITIONS = """
+    SELECT key, rule, subject_kind, subject_labels, episode, ordinal, kind, severity, at, observed_at, opened_at,
+           last_confirmed_at, returns, what, evidence, close_reason
+    FROM alert_transitions WHERE at >= ? ORDER BY seq DESC LIMIT ?
+"""
+
+# Each takes a bounded slice, in an order that keeps references whole. The life of an open alert is never cut.
+_PRUNE = (
+    "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE at < ? LIMIT ?)",
+    """
+    DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state = 'done' AND finished_at < ? LIMIT ?)
+    """,
+    """
+    DELETE FROM alert_transitions WHERE seq IN (
+        SELECT t.seq FROM alert_transitions t
+        WHERE t.at < ?
+          AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.transition_seq = t.seq)
+          AND NOT EXISTS (
+              SELECT 1 FROM alerts a
+              WHERE a.key = t.key AND a.episode = t.episode AND a.state IN ('firing', 'recovering')
+          )
+        LIMIT ?
+    )
+    """,
+)
+
+
+class SqliteStore:
+    """A `Store` in one file. `synchronous` OFF is for what may be lost with the machine: tests and the demo.
+
+    A call that is cancelled while it waits is carried out all the same. `max_bytes` bounds the file: beyond it a
+    commit fails as on a full disk. `mounts` is where the system lists its file systems.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        synchronous: Literal["FULL", "OFF"] = "FULL",
+        clock: Clock | None = None,
+        busy_timeout: timedelta = timedelta(seconds=2),
+        max_bytes: int | None = None,
+        mounts: Path = MOUNTS,
+    ) -> None:
+        self._path = path.resolve()
+        self._synchronous = synchronous
+        self._clock = clock or SystemClock()
+        self._busy_timeout = busy_timeout
+        self._max_bytes = max_bytes
+        self._mounts = mounts
+        self._lock = DatabaseLock(self._path)
+        self._executor: ThreadPoolExecutor | None = None
+        self._db: Database | None = None
+
+    # --- life cycle ---------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        if self._executor is not None:
+            raise StoreError(f"database {self._path} is open already: close it first")
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wamon-store")
+        try:
+            await self._in_thread(self._open)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        executor = self._executor
+        if executor is None:
+            return
+        try:
+            await self._in_thread(self._close)
+        finally:
+            self._executor = None
+            # What still waits in the queue finds the database closed, so this takes no time.
+            executor.shutdown()
+
+    def _open(self) -> None:
+        now = self._clock.now()
+        prepare_directory(self._path, mounts=self._mounts)
+        self._lock.take(now=now)
+        prepare_file(self._path)
+        connection = sqlite3.connect(self._path, timeout=self._busy_timeout.total_seconds(), isolation_level=None)
+        # Other programs' sqlite-utils plug-ins have no business here.
+        self._db = db = Database(connection, recursive_triggers=False, execute_plugins=False)
+        check_origin(db, self._path)
+        (journal_mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if journal_mode != "wal":
+            raise StoreError(f"database {self._path} cannot keep a write-ahead log there: name a path on a local disk")
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise StoreError(
+                f"database {self._path} is damaged: restore a backup, or move it away to start afresh ({verdict})"
+            )
+        migrate(db, now=now)
+        if self._max_bytes is not None:
+            (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {self._max_bytes // page_size}")
+
+    def _close(self) -> None:
+        try:
+            if self._db is not None:
+                self._db.close()
+        finally:
+            self._db = None
+            self._lock.release()
+
+    def _backup(self, target: Path) -> None:
+        if target.exists():
+            raise StoreError(f"{target} exists already: name a file that does not")
+        part = target.with_name(f"{target.name}.part")
+        try:
+            part.unlink(missing_ok=True)
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            with closing(sqlite3.connect(part)) as copy:
+                self._opened().conn.backup(copy)
+            part.rename(target)
+        except (sqlite3.Error, OSError) as exc:
+            raise store_error(target, exc) from exc
+
+    # --- the state ----------------------------------------------------------------------------------------------------
+
+    async def load(self, signals: Mapping[str, Signal[Value]]) -> State:
+        return await self._read(partial(_load, signals=signals))
+
+    async def commit(self, changes: Changes) -> None:
+        await self._write(partial(_commit, changes=changes))
+
+    # --- the outbox ---------------------------------------------------------------------------------------------------
+
+    async def due_notifications(self, now: datetime, *, limit: int) -> tuple[Notification, ...]:
+        return await self._read(lambda connection: outbox.due(connection, now, limit))
+
+    async def begin_attempt(self, notification_id: int, *, at: datetime) -> None:
+        await self._write(lambda connection: outbox.begin(connection, notification_id, at))
+
+    async def finish_notification(self, notification_id: int, receipt: Receipt, *, at: datetime) -> None:
+        await self._write(lambda connection: outbox.finish(connection, notification_id, receipt, at))
+
+    async def defer_notification(
+        self, notification_id: int, *, due_at: datetime, reason: str, may_have_arrived: bool
+    ) -> None:
+        await self._write(
+            lambda connection: outbox.defer(
+                connection, notification_id, due_at, reason, may_have_arrived=may_have_arrived
+            )
+        )
+
+    async def bury_notification(self, notification_id: int, *, at: datetime, reason: str) -> None:
+        await self._write(lambda connection: outbox.bury(connection, notification_id, at, reason))
+
+    async def revive_interrupted(self, *, at: datetime) -> int:
+        return await self._write(lambda connection: outbox.revive(connection, at))
+
+    async def outbox_figures(self) -> OutboxFigures:
+        return await self._read(outbox.figures)
+
+    async def dead_letters(self) -> tuple[DeadLetter, ...]:
+        """Notifications that were given up, oldest first."""
+        return await self._read(outbox.dead_letters)
+
+    # --- the past -----------------------------------------------------------------------------------------------------
+
+    async def transitions(self, *, since: datetime | None = None, limit: int = 1000) -> tuple[Transition, ...]:
+        """The latest `limit` transitions since a moment, in the order in which they were committed."""
+        return await self._read(partial(_transitions, since=since, limit=limit))
+
+    async def history(
+        self, signals: Mapping[str, Signal[Value]], *, since: datetime | None = None, limit: int = 1000
+    ) -> tuple[Change, ...]:
+        """The latest `limit` changes since a moment, in the order of commit; those of unknown signals are left out."""
+        return await self._read(partial(_history, signals=signals, since=since, limit=limit))
+
+    async def prune(self, before: datetime, *, limit: int = 5000) -> int:
+        """Forget what is older: history, delivered notifications, the transitions of closed alerts without dead letter.
+
+        At most `limit` rows of each go at once; the answer is how many went, so repeat until it is 0.
+        """
+        return await self._write(partial(_prune, before=before, limit=limit))
+
+    async def backup(self, target: Path) -> None:
+        """Write a consistent copy while the store works on; an existing file is refused, half a copy never shows."""
+        await self._in_thread(partial(self._backup, target))
+
+    async def size_bytes(self) -> int:
+        return await self._in_thread(lambda: files_size(self._path))
+
+    # --- the thread ---------------------------------------------------------------------------------------------------
+
+    async def _read(self, work: Callable[[sqlite3.Connection], R]) -> R:
+        def run() -> R:
+            try:
+                return self._transact(work)
+            except (ValueError, TypeError, KeyError, AttributeError) as exc:
+                raise StoreError(
+                    f"database {self._path} holds a row that this wamon cannot read ({exc}): "
+                    "restore a backup, or move it away to start afresh"
+                ) from exc
+
+        return await self._in_thread(run)
+
+    async def _write(self, work: Callable[[sqlite3.Connection], R]) -> R:
+        return await self._in_thread(lambda: self._transact(work))
+
+    def _transact(self, work: Callable[[sqlite3.Connection], R]) -> R:
+        with self._opened().atomic() as db:
+            return work(db.conn)
+
+    def _opened(self) -> Database:
+        if self._db is None:
+            raise StoreError(f"database {self._path} is closed: open it first")
+        return self._db
+
+    async def _in_thread(self, work: Callable[[], R]) -> R:
+        if self._executor is None:
+            raise StoreError(f"database {self._path} is closed: open it first")
+
+        def guarded() -> R:
+            try:
+                return work()
+            except (sqlite3.Error, OSError) as exc:
+                raise store_error(self._path, exc) from exc
+
+        # Without the shield a cancelled call would be dropped if it still waits for its turn, and carried out if not.
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._executor, guarded))
+
+
+def _commit(connection: sqlite3.Connection, changes: Changes) -> None:
+    # Removals first: a subject that went and came back in one step is there.
+    connection.executemany(
+        _REMOVE_SUBJECT, [(subject.kind.value, labels_text(subject.labels)) for subject in changes.removed_subjects]
+    )
+    connection.executemany(_PUT_FACT, map(fact_row, changes.facts))
+    connection.executemany(_ADD_CHANGE, map(change_row, changes.history))
+    connection.executemany(_REMOVE_ALERT, [(key,) for key in changes.removed_alerts])
+    connection.executemany(_PUT_ALERT, map(alert_row, changes.alerts))
+    for transition in changes.transitions:
+        seq = connection.execute(_ADD_TRANSITION, transition_row(transition)).lastrowid
+        if transition.is_announced and seq is not None:
+            outbox.enqueue(connection, seq, transition, changes.receivers)
+    connection.executemany(_PUT_COUNTER, [counter_row(key, value) for key, value in changes.counters.items()])
+    last = changes.moment
+    connection.execute(_PUT_MOMENT, (microseconds(last.at), last.boot_id, last.monotonic))
+
+
+def _load(connection: sqlite3.Connection, signals: Mapping[str, Signal[Value]]) -> State:
+    reader = RowReader(signals)
+    facts: dict[Subject, dict[str, Fact]] = {}
+    subject: Subject | None = None
+    own: dict[str, Fact] = {}
+    for row in connection.execute(_FACTS):
+        fact = reader.fact(row)
+        if fact is None:
+            continue
+        if fact.subject is not subject:
+            # Rows come in the order of the key and equal subjects are one object: a lookup per subject, not per fact.
+            subject = fact.subject
+            own = facts.setdefault(subject, {})
+        own[fact.signal.name] = fact
+    alerts = {alert.key: alert for alert in map(reader.alert, connection.execute(_ALERTS))}
+    counters = dict(map(reader.counter, connection.execute(_COUNTERS)))
+    last = connection.execute(_MOMENT).fetchone()
+    return State(
+        snapshot=Snapshot(facts),
+        alerts=alerts,
+        counters=counters,
+        moment=Moment(at=moment(last[0]), boot_id=last[1], monotonic=last[2]) if last else None,
+    )
+
+
+def _transitions(connection: sqlite3.Connection, since: datetime | None, limit: int) -> tuple[Transition, ...]:
+    rows = connection.execute(_TRANSITIONS, (_from(since), limit)).fetchall()
+    return tuple(map(RowReader().transition, reversed(rows)))
+
+
+def _history(
+    connection: sqlite3.Connection, signals: Mapping[str, Signal[Value]], since: datetime | None, limit: int
+) -> tuple[Change, ...]:
+    rows = connection.execute(_HISTORY, (_from(since), limit)).fetchall()
+    return tuple(change for change in map(RowReader(signals).change, reversed(rows)) if change is not None)
+
+
+def _prune(connection: sqlite3.Connection, before: datetime, limit: int) -> int:
+    return sum(connection.execute(statement, (microseconds(before), limit)).rowcount for statement in _PRUNE)
+
+
+def _from(since: datetime | None) -> int:
+    return 0 if since is None else microseconds(since)
