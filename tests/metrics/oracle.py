@@ -1,0 +1,145 @@
+"""The same metrics by prometheus_client's own means: slow, plain, and the measure of what we write ourselves."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from wamon.core.alerting import AlertState
+from wamon.core.health import (
+    NEVER,
+    Fact,
+    FlagMap,
+    GaugeMap,
+    Info,
+    Signal,
+    SparseState,
+    StateSet,
+    Subject,
+    Timestamp,
+)
+from wamon.core.ports import Probe, Rule
+from wamon.core.state import State
+from wamon.metrics.families import ALERTING_MODE, ALERTS, COUNTERS, MODES, Family, signal_families, starting_counters
+
+
+class OracleCollector(Collector):
+    """Reads `state` at each scrape."""
+
+    def __init__(
+        self, signals: Sequence[Signal[Any]], *, rules: Sequence[Rule], probes: Sequence[Probe[Any]], mode: str
+    ) -> None:
+        self._signals = signals
+        self._rules = rules
+        self._probes = probes
+        self._mode = mode
+        self.state = State()
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        subjects = sorted(self.state.snapshot.facts, key=lambda subject: (account(subject), subject.labels))
+        for signal in self._signals:
+            if signal.is_exported:
+                facts = (self.state.snapshot.facts[subject].get(signal.name) for subject in subjects)
+                yield from self._signal(signal, [fact for fact in facts if fact is not None])
+        yield from self._counters()
+        yield from self._alerts()
+        mode = gauge(ALERTING_MODE)
+        for name in MODES:
+            add(mode, {"mode": name}, float(name == self._mode))
+        yield mode
+
+    def _signal(self, signal: Signal[Any], facts: Sequence[Fact]) -> Iterator[Metric]:
+        named = signal_families(signal)
+        main = gauge(named.main)
+        for fact in facts:
+            for labels, value in samples(signal, fact):
+                add(main, {**dict(fact.subject.labels), **labels}, value)
+        yield main
+        if named.last_known is not None:
+            last_known = gauge(named.last_known)
+            for fact in facts:
+                if fact.current is None and fact.known is not None:
+                    state = {cast(StateSet, signal.shape).label: str(fact.known)}
+                    add(last_known, {**dict(fact.subject.labels), **state}, 1.0)
+            yield last_known
+        if named.changed_at is not None:
+            changed = gauge(named.changed_at)
+            for fact in facts:
+                if fact.changed_at is not None:
+                    add(changed, dict(fact.subject.labels), fact.changed_at.timestamp())
+            yield changed
+
+    def _counters(self) -> Iterator[Metric]:
+        totals = dict.fromkeys(starting_counters(self._signals, self._rules, self._probes), 0)
+        totals |= dict(self.state.counters)
+        for declared in COUNTERS:
+            family = CounterMetricFamily(declared.name, declared.help)
+            for key in sorted(totals):
+                if key.name == declared.name:
+                    add(family, dict(key.labels), float(totals[key]), name=declared.name)
+            yield family
+
+    def _alerts(self) -> Iterator[Metric]:
+        counts = {
+            (alertname, str(severity), state): 0
+            for rule in self._rules
+            for severity, alertname in rule.alertnames.items()
+            for state in ("pending", "firing", "stale", "recovering")
+        }
+        rules = {rule.name: rule for rule in self._rules}
+        for alert in self.state.alerts.values():
+            if alert.state is AlertState.INACTIVE:
+                continue
+            state = "stale" if alert.state is AlertState.FIRING and alert.is_stale else str(alert.state)
+            alertname = rules[alert.rule].alertname(alert.severity) if alert.rule in rules else alert.rule
+            place = (alertname, str(alert.severity), state)
+            counts[place] = counts.get(place, 0) + 1
+        family = gauge(ALERTS)
+        for place in sorted(counts):
+            add(family, dict(zip(("alertname", "severity", "state"), place, strict=True)), float(counts[place]))
+        yield family
+
+
+def text(collector: OracleCollector) -> bytes:
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return generate_latest(registry)
+
+
+def account(subject: Subject) -> str:
+    return subject.label("waba_id") or ""
+
+
+def gauge(family: Family) -> GaugeMetricFamily:
+    return GaugeMetricFamily(family.name, family.help)
+
+
+def add(metric: Metric, labels: dict[str, str], value: float, *, name: str | None = None) -> None:
+    metric.add_sample(name or metric.name, labels, value)
+
+
+def samples(signal: Signal[Any], fact: Fact) -> Iterator[tuple[dict[str, str], float]]:
+    """What a value is in samples, by its shape."""
+    value, shape = fact.current, signal.shape
+    if isinstance(shape, StateSet):
+        present = value if value in shape.states else "UNKNOWN"
+        for state in shape.states:
+            yield {shape.label: state}, float(state == present)
+    elif isinstance(shape, SparseState):
+        yield {shape.label: "UNKNOWN" if value is None else str(value)}, 1.0
+    elif value is None or value == NEVER:
+        return
+    elif isinstance(shape, Timestamp):
+        yield {}, cast(Any, value).timestamp()
+    elif isinstance(shape, Info):
+        yield {label: cast(Mapping[str, str], value).get(label, "") for label in shape.labels}, 1.0
+    elif isinstance(shape, FlagMap | GaugeMap):
+        for key, figure in sorted(cast(Mapping[str, float], value).items()):
+            yield {shape.label: key}, float(figure)
+    else:
+        yield {}, float(cast(float, value))

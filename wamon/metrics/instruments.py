@@ -1,0 +1,298 @@
+"""The daemon's own instruments, and the scrape that puts them behind the account's metrics."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from wamon.core.ports import OutboxFigures
+from wamon.core.timing import Clock
+from wamon.metrics.compression import gzipped
+from wamon.metrics.exposition import Exposition
+from wamon.metrics.families import Family, Freshness
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+# A Graph call waits for up to half a minute, a commit for a disk, a notification for a Slack that is down for hours.
+CALL_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+COMMIT_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+DELAY_BUCKETS: Final = (0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 14400)
+
+NOTIFICATION_OUTCOMES: Final = ("delivered", "deferred", "rejected")
+OUTBOX_STATES: Final = ("due", "sending", "dead")
+
+
+def _family(kind: str, name: str, meaning: str, *labels: str) -> Family:
+    freshness = Freshness.LIVE if kind == "gauge" else Freshness.PROCESS
+    return Family(name=name, type=kind, meaning=meaning, labels=labels, freshness=freshness)
+
+
+BUILD_INFO = _family("gauge", "wamon_build_info", "The version of wamon that runs.", "version")
+RELOAD_SUCCESSFUL = _family(
+    "gauge", "wamon_config_last_reload_successful", "Whether the configuration was accepted when it was last read."
+)
+RELOAD_SUCCESS_AT = _family(
+    "gauge",
+    "wamon_config_last_reload_success_timestamp_seconds",
+    "When the configuration was last accepted.",
+)
+PROBE_DURATION = _family("histogram", "wamon_probe_duration_seconds", "How long each probe's runs took.", "probe")
+GRAPH_REQUESTS = _family(
+    "counter",
+    "wamon_graph_requests_total",
+    "Graph API requests by how they ended: ok, an error code of Meta's, http_STATUS, or why there was no answer.",
+    "code",
+)
+GRAPH_DURATION = _family("histogram", "wamon_graph_request_duration_seconds", "How long Graph API requests took.")
+GRAPH_RETRIES = _family("counter", "wamon_graph_retries_total", "Graph API requests made again, by reason.", "reason")
+GRAPH_DROPPED_FIELDS = _family(
+    "counter",
+    "wamon_graph_dropped_fields_total",
+    "Fields left out of queries because Meta no longer knows them; what they fed is unknown since.",
+    "field",
+)
+NOTIFICATIONS = _family(
+    "counter",
+    "wamon_notifications_total",
+    "Attempts to notify by outcome: delivered, deferred (tried again later), rejected (given up).",
+    "receiver",
+    "outcome",
+)
+NOTIFICATION_DELAY = _family(
+    "histogram", "wamon_notification_delay_seconds", "From the transition of an alert to its delivered notification."
+)
+POSSIBLE_DUPLICATES = _family(
+    "counter",
+    "wamon_notification_possible_duplicates_total",
+    "Notifications sent again although an earlier attempt may have arrived.",
+)
+OUTBOX_ITEMS = _family(
+    "gauge", "wamon_outbox_items", "Notifications in the outbox; dead ones wait for a human.", "state"
+)
+OUTBOX_OLDEST = _family(
+    "gauge",
+    "wamon_outbox_oldest_timestamp_seconds",
+    "When the oldest unsent notification was queued; absent while nothing waits.",
+)
+HEARTBEAT = _family(
+    "gauge",
+    "wamon_scheduler_heartbeat_timestamp_seconds",
+    "When the scheduler last started a job; absent before the first.",
+)
+SCHEDULER_LAG = _family("gauge", "wamon_scheduler_lag_seconds", "How late the scheduler's last job started.")
+JOB_FAILURES = _family(
+    "counter", "wamon_job_failures_total", "Scheduled jobs that ended with an error of wamon's own.", "job"
+)
+DATABASE_SIZE = _family("gauge", "wamon_database_size_bytes", "Size of the database with its write-ahead log.")
+COMMIT_DURATION = _family("histogram", "wamon_database_commit_duration_seconds", "How long commits took.")
+COMMIT_FAILURES = _family(
+    "counter", "wamon_commit_failures_total", "Commits that failed; what they held was neither kept nor shown."
+)
+SERIES_DROPPED = _family(
+    "counter",
+    "wamon_series_dropped_total",
+    "Series left out of scrapes because of metrics.max_series; it grows with each scrape while something is left out.",
+)
+INSTRUMENTS: Final = (
+    BUILD_INFO,
+    RELOAD_SUCCESSFUL,
+    RELOAD_SUCCESS_AT,
+    PROBE_DURATION,
+    GRAPH_REQUESTS,
+    GRAPH_DURATION,
+    GRAPH_RETRIES,
+    GRAPH_DROPPED_FIELDS,
+    NOTIFICATIONS,
+    NOTIFICATION_DELAY,
+    POSSIBLE_DUPLICATES,
+    OUTBOX_ITEMS,
+    OUTBOX_OLDEST,
+    HEARTBEAT,
+    SCHEDULER_LAG,
+    JOB_FAILURES,
+    DATABASE_SIZE,
+    COMMIT_DURATION,
+    COMMIT_FAILURES,
+    SERIES_DROPPED,
+)
+# What prometheus_client's ProcessCollector reads from /proc; on a system without it there are none.
+PROCESS: Final = (
+    _family("gauge", "process_virtual_memory_bytes", "Virtual memory of the daemon."),
+    _family("gauge", "process_resident_memory_bytes", "Memory that the daemon really holds."),
+    _family("gauge", "process_start_time_seconds", "When the process started."),
+    _family("counter", "process_cpu_seconds_total", "CPU time that the daemon used."),
+    _family("gauge", "process_open_fds", "Open file descriptors."),
+    _family("gauge", "process_max_fds", "How many file descriptors it may open."),
+)
+
+
+class Instruments:
+    """One attribute an instrument, in a registry of its own; and the events that move them.
+
+    It is the observer that the Graph client, the engine, the scheduler and the outbox report to. Counters with a closed
+    set of labels are there from the start at 0. They count since the start of the process: those that survive restarts
+    are in the state. The `_created` series of prometheus_client are switched off, for the whole process: that is the
+    only switch there is.
+    """
+
+    def __init__(
+        self, *, version: str, clock: Clock, probes: Iterable[str] = (), receivers: Iterable[str] = ()
+    ) -> None:
+        self._clock = clock
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it without types
+        self.registry = CollectorRegistry()
+        self.build_info = self._gauge(BUILD_INFO)
+        self.reload_successful = self._gauge(RELOAD_SUCCESSFUL)
+        self.reload_success_at = self._moment(RELOAD_SUCCESS_AT)
+        self.probe_duration = self._histogram(PROBE_DURATION, CALL_BUCKETS)
+        self.graph_requests = self._counter(GRAPH_REQUESTS)
+        self.graph_duration = self._histogram(GRAPH_DURATION, CALL_BUCKETS)
+        self.graph_retries = self._counter(GRAPH_RETRIES)
+        self.graph_dropped_fields = self._counter(GRAPH_DROPPED_FIELDS)
+        self.notifications = self._counter(NOTIFICATIONS)
+        self.notification_delay = self._histogram(NOTIFICATION_DELAY, DELAY_BUCKETS)
+        self.possible_duplicates = self._counter(POSSIBLE_DUPLICATES)
+        self.outbox_items = self._gauge(OUTBOX_ITEMS)
+        self.outbox_oldest = self._moment(OUTBOX_OLDEST)
+        self.heartbeat = self._moment(HEARTBEAT)
+        self.scheduler_lag = self._gauge(SCHEDULER_LAG)
+        self.job_failures = self._counter(JOB_FAILURES)
+        self.database_size = self._gauge(DATABASE_SIZE)
+        self.commit_duration = self._histogram(COMMIT_DURATION, COMMIT_BUCKETS)
+        self.commit_failures = self._counter(COMMIT_FAILURES)
+        self.series_dropped = self._counter(SERIES_DROPPED)
+        ProcessCollector(registry=self.registry)
+        self._start(version, probes, receivers)
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)
+
+    # --- the Graph client ---------------------------------------------------------------------------------------------
+
+    def request(self, code: str, seconds: float) -> None:
+        """`code` is ok, Meta's error code, http_STATUS, or why there was no answer."""
+        self.graph_requests.labels(code).inc()
+        self.graph_duration.observe(seconds)
+
+    def retry(self, reason: str) -> None:
+        self.graph_retries.labels(reason).inc()
+
+    def dropped_field(self, node_type: str, field: str) -> None:
+        """The node's type is only logged: one field name says enough for a metric."""
+        self.graph_dropped_fields.labels(field).inc()
+
+    # --- probes, scheduler, configuration -----------------------------------------------------------------------------
+
+    def probe_run(self, probe: str, seconds: float) -> None:
+        self.probe_duration.labels(probe).observe(seconds)
+
+    def job_started(self, name: str, lag_seconds: float) -> None:
+        """Any job counts as the scheduler's heartbeat."""
+        self.heartbeat.set(self._clock.now())
+        self.scheduler_lag.set(lag_seconds)
+
+    def job_failed(self, name: str) -> None:
+        self.job_failures.labels(name).inc()
+
+    def reloaded(self, *, is_successful: bool) -> None:
+        """The configuration was read, at the start or again."""
+        self.reload_successful.set(is_successful)
+        if is_successful:
+            self.reload_success_at.set(self._clock.now())
+
+    # --- store and outbox ---------------------------------------------------------------------------------------------
+
+    def committed(self, seconds: float) -> None:
+        self.commit_duration.observe(seconds)
+
+    def commit_failed(self) -> None:
+        self.commit_failures.inc()
+
+    def notified(self, receiver: str, outcome: str) -> None:
+        """One attempt ended; `outcome` is one of NOTIFICATION_OUTCOMES."""
+        self.notifications.labels(receiver, outcome).inc()
+
+    def delivered(self, receiver: str, *, delay_seconds: float, is_possible_duplicate: bool) -> None:
+        """One attempt ended well, `delay_seconds` after the transition."""
+        self.notified(receiver, "delivered")
+        self.notification_delay.observe(delay_seconds)
+        if is_possible_duplicate:
+            self.possible_duplicates.inc()
+
+    def outbox(self, figures: OutboxFigures) -> None:
+        for state, count in zip(OUTBOX_STATES, (figures.due, figures.sending, figures.dead), strict=True):
+            self.outbox_items.labels(state).set(count)
+        self.outbox_oldest.set(figures.oldest_created_at)
+
+    # --- construction -------------------------------------------------------------------------------------------------
+
+    def _start(self, version: str, probes: Iterable[str], receivers: Iterable[str]) -> None:
+        self.build_info.labels(version).set(1)
+        self.graph_requests.labels("ok")
+        for probe in probes:
+            self.probe_duration.labels(probe)
+        for receiver in receivers:
+            for outcome in NOTIFICATION_OUTCOMES:
+                self.notifications.labels(receiver, outcome)
+        for state in OUTBOX_STATES:
+            self.outbox_items.labels(state)
+
+    def _counter(self, family: Family) -> Counter:
+        return Counter(family.name, family.help, family.labels, registry=self.registry)
+
+    def _gauge(self, family: Family) -> Gauge:
+        return Gauge(family.name, family.help, family.labels, registry=self.registry)
+
+    def _histogram(self, family: Family, buckets: Sequence[float]) -> Histogram:
+        return Histogram(family.name, family.help, family.labels, buckets=buckets, registry=self.registry)
+
+    def _moment(self, family: Family) -> "MomentGauge":
+        gauge = MomentGauge(family)
+        self.registry.register(gauge)
+        return gauge
+
+
+class MomentGauge(Collector):
+    """A moment that is not always there: a 0 in its place would read as an age of fifty years."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+        self._at: datetime | None = None
+
+    def set(self, at: datetime | None) -> None:
+        self._at = at
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        metric = GaugeMetricFamily(self._family.name, self._family.help)
+        if self._at is not None:
+            metric.add_metric([], self._at.timestamp())
+        yield metric
+
+
+class Scrape:
+    """The body of /metrics: the account's metrics, then the daemon's own.
+
+    It reads nothing but memory and /proc, and only in text format 0.0.4: OpenMetrics would say nothing more here.
+    """
+
+    def __init__(self, exposition: Exposition, instruments: Instruments) -> None:
+        self._exposition = exposition
+        self._instruments = instruments
+
+    def __call__(self, is_gzip: bool) -> bytes:
+        self._instruments.series_dropped.inc(self._exposition.left_out)
+        own = self._instruments.text()
+        if is_gzip:
+            return gzipped(self._exposition.deflated(), own)
+        return self._exposition.text() + own

@@ -1,0 +1,1 @@
+"""The private listener: metrics, health and the landing page."""

@@ -1,0 +1,134 @@
+"""The private listener's routes: /metrics, health and the landing page. They read, nothing can be changed here."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wamon.metrics.instruments import CONTENT_TYPE
+from wamon.web.landing import Health, Landing
+
+__all__ = ["Health", "Landing", "private_app"]
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+class ScrapeBody(Protocol):
+    """What /metrics answers, plain or gzip."""
+
+    def __call__(self, is_gzip: bool) -> bytes: ...
+
+
+def private_app(*, scrape: ScrapeBody, health: Callable[[], Health], landing: Callable[[], Landing]) -> Starlette:
+    """The app. The callables must be quick and are asked anew for each request."""
+    style = (TEMPLATES / "landing.css").read_text(encoding="utf-8")
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    environment.filters["moment"] = moment
+    environment.filters["ago"] = ago
+    page = environment.get_template("landing.html")
+
+    async def metrics(request: Request) -> Response:
+        if not accepts_gzip(request.headers):
+            return Response(scrape(False), headers={"Content-Type": CONTENT_TYPE, "Vary": "Accept-Encoding"})
+        headers = {"Content-Type": CONTENT_TYPE, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        return Response(scrape(True), headers=headers)
+
+    async def healthy(request: Request) -> Response:
+        if health().is_healthy:
+            return PlainTextResponse("healthy\n")
+        return PlainTextResponse("a part of wamon has stopped: restart it and read its log\n", status_code=503)
+
+    async def ready(request: Request) -> Response:
+        answer = health()
+        if answer.is_ready:
+            return PlainTextResponse("ready\n")
+        reasons = answer.not_ready_reasons or ("a part of wamon has stopped: restart it and read its log",)
+        return PlainTextResponse("".join(f"{reason}\n" for reason in reasons), status_code=503)
+
+    async def front(request: Request) -> Response:
+        return HTMLResponse(page.render(page=landing(), style=style))
+
+    return _routed(
+        {"/": front, "/metrics": metrics, "/-/healthy": healthy, "/-/ready": ready},
+        policy=content_security_policy(style),
+    )
+
+
+Endpoint = Callable[[Request], object]
+
+
+def _routed(endpoints: dict[str, Endpoint], *, policy: str) -> Starlette:
+    routes = [Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()]
+    app = Starlette(routes=routes, middleware=[Middleware(StrictHeaders, policy=policy)])
+    # /metrics/ is not a route, and nobody is sent elsewhere.
+    app.router.redirect_slashes = False
+    return app
+
+
+def content_security_policy(style: str) -> str:
+    """Nothing may be loaded from anywhere; the one style sheet stands in the page and is known by its digest."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+class StrictHeaders:
+    """Adds the headers that let a browser do as little as possible with an answer."""
+
+    def __init__(self, app: ASGIApp, *, policy: str) -> None:
+        self._app = app
+        self._headers = {
+            "Content-Security-Policy": policy,
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Cache-Control": "no-store",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def accepts_gzip(headers: Headers) -> bool:
+    """Whether Accept-Encoding names gzip, or anything, without refusing it by q=0 (RFC 9110, section 12.5.3)."""
+    weights = {}
+    for item in ",".join(headers.getlist("accept-encoding")).split(","):
+        coding, _, parameter = item.partition(";")
+        name, _, weight = parameter.replace(" ", "").partition("=")
+        weights[coding.strip().lower()] = weight if name.lower() == "q" else "1"
+    weight = weights.get("gzip", weights.get("x-gzip", weights.get("*", "0")))
+    return weight.strip("0.") != ""
+
+
+def moment(at: datetime | None) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at is not None else "never"
+
+
+def ago(at: datetime | None, now: datetime) -> str:
+    """How long before `now`, in one unit."""
+    if at is None:
+        return "never"
+    waited = max(now - at, timedelta(0))
+    for unit, word in ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min")):
+        if waited >= unit:
+            return f"{waited // unit} {word} ago"
+    return f"{waited // timedelta(seconds=1)} s ago"
