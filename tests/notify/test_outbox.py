@@ -1,0 +1,275 @@
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import START
+from tests.notify.cases import NUMBER, Pigeon, transition
+from tests.notify.desk import Desk, at_desk, closed, opened, whos
+from wamon.core.alerting import Severity
+from wamon.core.errors import DeliveryDeferred, DeliveryRejected
+from wamon.core.ports import Message, Receipt
+
+DOWN = DeliveryDeferred("Slack cannot be reached: Connection refused")
+
+
+# --- what is owed arrives ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_owed_is_sent_once_and_then_nothing_is_left(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened(), opened(1))
+        desk.clock.advance(2)
+
+        assert await desk.outbox.deliver_due() is None
+        assert await desk.outbox.deliver_due() is None
+
+        assert whos(pigeon.carried) == ["CRITICAL 1000", "CRITICAL 1001"]
+        assert desk.recorder.outcomes == [("slack_bot", "delivered")] * 2
+        assert desk.recorder.delays == [2.0, 2.0]
+        assert desk.recorder.possible_duplicates == 0
+        assert (desk.recorder.figures.due, desk.recorder.figures.dead) == (0, 0)
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+def test_message_is_rendered_when_it_is_sent(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(transition(subject=NUMBER))
+        desk.clock.advance(1860)
+
+        await desk.outbox.deliver_due()
+
+        (message,) = pigeon.carried
+        assert "(Jasper's Market)" in message.headline
+        assert message.remarks[0].endswith("this message is 31 min late")
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+def test_each_receiver_gets_its_own(tmp_path: Path) -> None:
+    bot, webhook = Pigeon("slack_bot"), Pigeon("slack_webhook")
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened(), opened(1), receivers=("slack_bot", "slack_webhook"))
+
+        await desk.outbox.deliver_due()
+
+        assert len(bot.carried) == len(webhook.carried) == 2
+
+    at_desk(tmp_path, scenario, bot, webhook)
+
+
+def test_resolved_never_overtakes_firing(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+    pigeon.fate = {1: DOWN}
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened(), closed())
+
+        await desk.live(timedelta(minutes=1))
+
+        assert whos(pigeon.tried) == ["CRITICAL 1000", "CRITICAL 1000", "RESOLVED 1000"]
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+# --- tried again ------------------------------------------------------------------------------------------------------
+
+
+def test_failure_is_tried_again_with_growing_waits(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+    pigeon.fate = {None: DOWN}
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened())
+
+        waits = []
+        for _ in range(12):
+            due_at = await desk.outbox.deliver_due()
+            assert due_at is not None
+            waits.append((due_at - desk.clock.now()).total_seconds())
+            desk.clock.advance(waits[-1])
+
+        assert waits == [0.5, 1, 2, 4, 8, 16, 32, 64, 128, 150, 150, 150]
+        assert desk.recorder.outcomes == [("slack_bot", "deferred")] * 12
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+def test_rate_limit_is_waited_out_exactly_by_all_of_its_receiver_and_by_no_other(tmp_path: Path) -> None:
+    limited, free = Pigeon("slack_bot"), Pigeon("slack_webhook")
+    limited.fate = {1: DeliveryDeferred("Slack asks to wait 3600 s", retry_after=timedelta(seconds=3600))}
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened(), opened(1), receivers=("slack_bot", "slack_webhook"))
+
+        due_at = await desk.outbox.deliver_due()
+
+        assert due_at == START + timedelta(seconds=3600)
+        assert (len(limited.tried), len(free.carried)) == (1, 2)
+        desk.clock.advance(3599)
+        await desk.outbox.deliver_due()
+        assert len(limited.tried) == 1
+        desk.clock.advance(1)
+        assert await desk.outbox.deliver_due() is None
+        assert whos(limited.carried) == ["CRITICAL 1000", "CRITICAL 1001"]
+
+    at_desk(tmp_path, scenario, limited, free)
+
+
+def test_receiver_with_much_to_wait_for_does_not_hide_the_others(tmp_path: Path) -> None:
+    limited, free = Pigeon("slack_bot"), Pigeon("slack_webhook")
+    limited.fate = {1: DeliveryDeferred("Slack asks to wait 60 s", retry_after=timedelta(seconds=60))}
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(*(opened(index) for index in range(150)))
+        await desk.outbox.deliver_due()
+        await desk.owe(opened(999), receivers=("slack_webhook",))
+
+        await desk.outbox.deliver_due()
+
+        assert len(free.carried) == 1
+
+    at_desk(tmp_path, scenario, limited, free)
+
+
+def test_message_that_slack_chokes_on_holds_up_nobody(tmp_path: Path) -> None:
+    class Choking(Pigeon):
+        async def send(self, message: Message) -> Receipt:
+            if "1000" in message.headline or "1001" in message.headline:
+                self.tried.append(message)
+                raise DeliveryDeferred("Slack is in trouble (internal_error)")
+            return await super().send(message)
+
+    pigeon = Choking()
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened(0), opened(1))
+        await desk.live(timedelta(minutes=20))
+        await desk.owe(*(opened(index, when=desk.clock.now()) for index in range(2, 6)))
+
+        await desk.live(timedelta(minutes=6))
+
+        assert whos(pigeon.carried) == ["CRITICAL 1002", "CRITICAL 1003", "CRITICAL 1004", "CRITICAL 1005"]
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+def test_outage_costs_two_attempts_a_round_however_much_waits(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+    pigeon.fate = {None: DOWN}
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(*(opened(index) for index in range(50)))
+
+        await desk.outbox.deliver_due()
+
+        assert len(pigeon.tried) == 2
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+def test_warning_is_given_up_after_a_day_and_a_critical_never(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pigeon = Pigeon()
+    pigeon.fate = {None: DOWN}
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened(0, Severity.CRITICAL), opened(1, Severity.WARNING))
+
+        await desk.live(timedelta(hours=23, minutes=50))
+        assert desk.recorder.figures.dead == 0
+        await desk.live(timedelta(hours=24))
+
+        (letter,) = await desk.store.dead_letters()
+        assert letter.notification.transition.severity is Severity.WARNING
+        assert letter.reason == "given up after a day: Slack cannot be reached: Connection refused"
+        assert desk.recorder.figures.due == 1
+
+    at_desk(tmp_path, scenario, pigeon)
+
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.getMessage() == "notification given up"
+    assert record.__dict__["what"] == "Quality rating RED"
+
+
+def test_outage_is_logged_when_it_begins_and_when_it_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="wamon.notify")
+    pigeon = Pigeon()
+    pigeon.fate = {1: DOWN, 2: DOWN, 3: DOWN}
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened())
+        await desk.live(timedelta(hours=1))
+
+    at_desk(tmp_path, scenario, pigeon)
+
+    assert [record.getMessage() for record in caplog.records] == ["notification deferred", "notifications arrive again"]
+
+
+# --- what a human must mend -------------------------------------------------------------------------------------------
+
+
+def test_refusal_is_a_dead_letter_and_a_problem_until_something_arrives(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pigeon = Pigeon()
+    pigeon.fate = {1: DeliveryRejected("Slack refused the message (is_archived): unarchive it", reason="is_archived")}
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened())
+
+        assert await desk.outbox.deliver_due() is None
+
+        assert list(desk.outbox.problems) == ["slack_bot: Slack refused the message (is_archived): unarchive it"]
+        assert desk.recorder.outcomes == [("slack_bot", "rejected")]
+        assert desk.recorder.figures.dead == 1
+        await desk.owe(opened(1))
+        await desk.outbox.deliver_due()
+        assert not desk.outbox.problems
+
+    at_desk(tmp_path, scenario, pigeon)
+
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.__dict__["reason"] == "Slack refused the message (is_archived): unarchive it"
+    assert record.__dict__["subject"].endswith("waba_id=102290129340398")
+
+
+def test_rows_of_a_receiver_that_is_gone_are_dead_letters(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened(), closed(), receivers=("pager",))
+
+        await desk.live(timedelta(seconds=1))
+
+        assert [letter.reason for letter in await desk.store.dead_letters()] == [
+            "this receiver is not configured any more"
+        ] * 2
+        assert not desk.outbox.problems
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+def test_message_that_wamon_fails_on_is_logged_and_does_not_stop_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pigeon = Pigeon()
+    pigeon.fate = {1: ZeroDivisionError("a fault of ours")}
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened(), opened(1))
+
+        await desk.live(timedelta(minutes=1))
+
+        assert whos(pigeon.carried) == ["CRITICAL 1001", "CRITICAL 1000"]
+
+    at_desk(tmp_path, scenario, pigeon)
+
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.exc_info is not None
