@@ -1,0 +1,81 @@
+"""The written configuration is the real one: every key documented, every example loads."""
+
+import re
+import tomllib
+from pathlib import Path
+
+from tests.config.loading import Load
+from wamon.config.reference import PLACEHOLDERS, render_configuration, render_example
+from wamon.config.schema import TABLES, AccountTable, AppTable, Keys
+from wamon.config.sources import SECRET_KEYS
+from wamon.rules import RULES
+
+FILLED = {"<WABA id>": "102290129340398", "<access token of a system user>": "EAAreal"}
+
+
+def filled(example: str) -> str:
+    for placeholder, value in FILLED.items():
+        example = example.replace(placeholder, value)
+    return example
+
+
+def test_secret_keys_are_those_that_the_schema_hides() -> None:
+    hidden = {
+        key
+        for table in (Keys, AccountTable, AppTable)
+        for key, field in table.model_fields.items()
+        if "SecretStr" in str(field.annotation)
+    }
+
+    assert hidden == SECRET_KEYS
+
+
+def test_every_key_is_documented() -> None:
+    text = render_configuration(RULES)
+
+    assert [key for key in Keys.model_fields if key not in TABLES and f"`WAMON_{key.upper()}`" not in text] == []
+    assert [rule.name for rule in RULES if f"[rules.{rule.name}]" not in text] == []
+
+
+def test_documented_rule_tables_say_what_is_the_default_anyway(load: Load) -> None:
+    *_, written = re.findall(r"```toml\n(.*?)```", render_configuration(RULES), re.DOTALL)
+
+    settings = load(f'waba_id = "1"\naccess_token = "EAAx"\n{written}')
+
+    assert set(settings.rules) == {rule.name for rule in RULES}
+    assert settings.bound_rules(RULES) == RULES
+
+
+def test_written_file_loads_once_its_placeholders_are_filled(load: Load) -> None:
+    example = render_example()
+
+    settings = load(filled(example))
+
+    assert set(FILLED) == set(PLACEHOLDERS.values())
+    assert settings.accounts[0].waba_id == "102290129340398"
+    assert settings.tokens()[0].secret == "EAAreal"
+
+
+def test_written_file_has_no_other_placeholders() -> None:
+    assert re.findall(r"<[^>]+>", render_example()) == list(FILLED)
+
+
+def test_every_line_behind_a_hash_loads_too(load: Load, tmp_path: Path) -> None:
+    uncommented = re.sub(r"(?m)^# (\w+ = |\[)", r"\1", filled(render_example()))
+    for name, secret in {
+        "app-secret": "secret1",
+        "verify-token": "secret2",
+        "slack-webhook-url": "https://hooks.example.org/1",
+        "slack-bot-token": "xoxb-1",
+        "shop-token": "EAAshop",
+    }.items():
+        (tmp_path / f"{name}.txt").write_text(secret, encoding="utf-8")
+    (tmp_path / "versions.toml").write_text(
+        "as_of = 2027-01-01\n[versions.v27]\nintroduced = 2027-01-01\n", encoding="utf-8"
+    )
+
+    settings = load(uncommented)
+
+    written = {key.removesuffix("_file") for key in tomllib.loads(uncommented)}
+    assert written == set(Keys.model_fields)
+    assert [account.name for account in settings.accounts] == ["default", "shop"]

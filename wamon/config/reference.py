@@ -1,0 +1,189 @@
+"""The configuration in writing: docs/configuration.md, and the commented file that `wamon config init` writes."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
+
+from pydantic.fields import FieldInfo
+
+from wamon.config.rules import ENABLED, RuleKey, dataclass_keys
+from wamon.config.schema import TABLES, AccountTable, AppTable, Keys
+from wamon.config.sources import FILE_SUFFIX, SECRET_KEYS, variable
+from wamon.config.values import Listen
+from wamon.core.alerting import Timing
+from wamon.core.ports import Rule
+
+# Each chapter begins at this key and ends before the next one's.
+CHAPTERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "waba_id": "The account and its app",
+        "slack_webhook_url": "Slack",
+        "graph_base_url": "Meta's Graph API",
+        "poll_interval": "How often, and who alerts",
+        "database": "This machine",
+    }
+)
+# What a file written by `wamon config init` asks for; everything else in it is a comment.
+PLACEHOLDERS: Final[Mapping[str, str]] = MappingProxyType(
+    {"waba_id": "<WABA id>", "access_token": "<access token of a system user>"}
+)
+
+_INTRODUCTION: Final = """\
+# Configuration
+
+Written by `python -m wamon.reference` from `wamon/config/schema.py`; do not edit.
+
+wamon reads `wamon.toml` (`--config FILE`, else `WAMON_CONFIG`, else `./wamon.toml`, else `/etc/wamon/wamon.toml`) and
+the environment. Every top-level key is also an environment variable, `WAMON_` and the key in capitals, and the
+environment wins. One account needs no file: `WAMON_WABA_ID` and `WAMON_ACCESS_TOKEN` are enough.
+
+- Every secret can be in a file of its own: `access_token_file = "/run/secrets/token"`, `WAMON_ACCESS_TOKEN_FILE`.
+- Relative paths in the file start at the file's folder, those in the environment at the working directory.
+- Lists are arrays in the file and commas in the environment: `WAMON_SENDER_VERSIONS=v24.0,v25.0`.
+- A key that does not exist is an error. `wamon config check` tells all errors at once and what polling will cost;
+  `wamon config show` tells where each value came from; `wamon config init` writes a file to start from.
+"""
+_MANY: Final = """\
+## Many accounts
+
+An `[[accounts]]` table for each further WABA and an `[[apps]]` table for each further Meta app. They stand below all
+top-level keys. Accounts with the same access token share it: it is inspected once.
+"""
+_RULES: Final = """\
+## Alert rules
+
+A table `[rules.<name>]` changes one rule: its thresholds, its patience, or `enabled = false`. `for` is how long the
+condition must hold before the alert opens, `keep_firing_for` how long it must be gone before it closes;
+`min_observations` is how many looks must agree (`min_observations_critical`: when it is critical). Durations have their
+unit in their name: `for_seconds`, `for_minutes`, `for_hours` or `for_days`. Unless a rule below says otherwise:
+"""
+_HEADER: Final = """\
+# The configuration of wamon, see docs/configuration.md. Keys behind a '#' show their default, or an example.
+# Environment variables (WAMON_ and the key in capitals) win over this file. Check it with: wamon config check
+"""
+_EXAMPLES: Final = """\
+# --- more accounts, each with a table of its own; below all keys above ------------------------------------------------
+
+# [[apps]]
+# name = "main"
+# app_id = "610000000000002"
+# app_secret_file = "app-secret.txt"
+
+# [[accounts]]
+# name = "shop"
+# waba_id = "102290129340399"
+# access_token_file = "shop-token.txt"
+# app = "main"
+
+# --- alert rules that should behave differently; `wamon explain ALERT` tells what they mean ---------------------------
+
+# [rules.WhatsAppTokenExpiring]
+# warning_days = 21
+"""
+
+
+def render_configuration(rules: Sequence[Rule]) -> str:
+    """The text of docs/configuration.md."""
+    return "\n".join([*_introduction(), *_tables(), *_rules(rules)]) + "\n"
+
+
+def render_example() -> str:
+    """A wamon.toml to start from: placeholders to fill in, everything else in comments."""
+    lines = [_HEADER.rstrip("\n")]
+    for key, field in _top_level():
+        if key in CHAPTERS:
+            lines += ["", f"# --- {CHAPTERS[key].lower()} ".ljust(120, "-")]
+        lines += ["", *_wrapped(field.description or "")]
+        lines.append(f"{key} = {json.dumps(PLACEHOLDERS[key])}" if key in PLACEHOLDERS else _commented(key, field))
+    return "\n".join([*lines, "", _EXAMPLES])
+
+
+def _introduction() -> Iterator[str]:
+    yield _INTRODUCTION
+    for key, field in _top_level():
+        if key in CHAPTERS:
+            yield from (f"## {CHAPTERS[key]}", "", "| key | variable | default | what it is for |", "|---|---|---|---|")
+        name = _key(key)
+        yield f"| {name} | `{variable(key)}` | {_default(field)} | {field.description} |"
+        if _ends_chapter(key):
+            yield ""
+
+
+def _tables() -> Iterator[str]:
+    yield _MANY
+    for name, fields in (("accounts", AccountTable.model_fields), ("apps", AppTable.model_fields)):
+        yield from (f"### [[{name}]]", "", "| key | needed | what it is for |", "|---|---|---|")
+        for key, field in fields.items():
+            yield f"| {_key(key)} | {'yes' if field.is_required() else 'no'} | {field.description} |"
+        yield ""
+
+
+def _rules(rules: Sequence[Rule]) -> Iterator[str]:
+    yield from (_RULES, "```toml", f"{ENABLED} = true", *_assignments(dataclass_keys(Timing())), "```", "")
+    yield from ("The rules, their thresholds, and where their patience is another:", "", "```toml")
+    for index, rule in enumerate(rules):
+        usual = set(dataclass_keys(Timing()))
+        if index:
+            yield ""
+        yield f"[rules.{rule.name}]"
+        yield from _assignments(dataclass_keys(rule.params))
+        yield from _assignments(key for key in dataclass_keys(rule.timing) if key not in usual)
+    yield "```"
+
+
+def _assignments(keys: Iterable[RuleKey]) -> Iterator[str]:
+    # TOML has no null, so that what has no default is not shown.
+    yield from (f"{entry.key} = {_toml(entry.default)}" for entry in keys if entry.default is not None)
+
+
+def _top_level() -> Iterator[tuple[str, FieldInfo]]:
+    yield from ((key, field) for key, field in Keys.model_fields.items() if key not in TABLES)
+
+
+def _ends_chapter(key: str) -> bool:
+    keys = [name for name, _ in _top_level()]
+    following = keys.index(key) + 1
+    return following == len(keys) or keys[following] in CHAPTERS
+
+
+def _key(key: str) -> str:
+    return f"`{key}`, `{key}{FILE_SUFFIX}`" if key in SECRET_KEYS else f"`{key}`"
+
+
+def _default(field: FieldInfo) -> str:
+    return f"`{_toml(field.default)}`" if field.default not in (None, ()) else ""
+
+
+def _commented(key: str, field: FieldInfo) -> str:
+    if key in SECRET_KEYS:
+        return f'# {key}{FILE_SUFFIX} = "{key.replace("_", "-")}.txt"'
+    example = (field.examples or [None])[0] if field.default in (None, ()) else field.default
+    return f"# {key} = {_toml(example)}"
+
+
+def _toml(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case timedelta():
+            return f"{value.total_seconds():g}"
+        case int() | float():
+            return f"{value:g}" if isinstance(value, float) else str(value)
+        case tuple():
+            return f"[{', '.join(json.dumps(part) for part in value)}]"
+        case Listen():
+            return json.dumps(str(value))
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def _wrapped(text: str) -> Iterator[str]:
+    line = "#"
+    for part in text.split():
+        if len(line) + 1 + len(part) > 120:
+            yield line
+            line = "#"
+        line += f" {part}"
+    yield line

@@ -1,0 +1,246 @@
+"""Every key that can be configured: its type, its default and what it is for."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Final, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from wamon.config import values
+from wamon.config.values import Listen
+
+# What wamon reads or will read of Meta's webhooks, and what an account's owner should not miss.
+# Source: Meta "Webhooks overview", read 2026-11.
+WANTED_FIELDS: Final = (
+    "messages",
+    "account_update",
+    "account_review_update",
+    "account_alerts",
+    "business_capability_update",
+    "phone_number_quality_update",
+    "phone_number_name_update",
+    "message_template_status_update",
+    "message_template_quality_update",
+    "template_category_update",
+    "security",
+    "user_preferences",
+)
+# The first is needed to look, the second to send. Source: Meta "Access tokens", read 2026-09.
+REQUIRED_SCOPES: Final = ("whatsapp_business_management", "whatsapp_business_messaging")
+DEFAULT_POLL_INTERVAL: Final = timedelta(seconds=60)
+
+
+def _each(read: Callable[[object], str]) -> Callable[[object], tuple[str, ...]]:
+    def read_all(value: object) -> tuple[str, ...]:
+        return values.once(tuple(read(part) for part in values.items(value)))
+
+    return read_all
+
+
+def _secret(read: Callable[[object], str]) -> Callable[[object], SecretStr]:
+    return lambda value: SecretStr(read(value))
+
+
+Id: TypeAlias = Annotated[str, BeforeValidator(values.identifier)]
+Ids: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_each(values.identifier))]
+Name: TypeAlias = Annotated[str, BeforeValidator(values.name)]
+Word: TypeAlias = Annotated[str, BeforeValidator(values.word)]
+Words: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_each(values.word))]
+PathText: TypeAlias = Annotated[str, BeforeValidator(values.text)]
+HttpsUrl: TypeAlias = Annotated[str, BeforeValidator(values.https_url)]
+BaseUrl: TypeAlias = Annotated[str, BeforeValidator(values.base_url)]
+Address: TypeAlias = Annotated[Listen, BeforeValidator(values.listen)]
+Interval: TypeAlias = Annotated[timedelta, BeforeValidator(values.interval)]
+Count: TypeAlias = Annotated[int, BeforeValidator(values.count)]
+Version: TypeAlias = Annotated[str, BeforeValidator(values.version)]
+Versions: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_each(values.version))]
+LogLevel: TypeAlias = Annotated[str, BeforeValidator(values.log_level)]
+LogFormat: TypeAlias = Annotated[str, BeforeValidator(values.log_format)]
+AlertingMode: TypeAlias = Annotated[str, BeforeValidator(values.alerting_mode)]
+AccessToken: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.access_token))]
+AppSecret: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.app_secret))]
+VerifyToken: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.text))]
+WebhookUrl: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.https_url))]
+BotToken: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.slack_bot_token))]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
+
+
+class AppTable(_Table):
+    """One `[[apps]]` table: a Meta app."""
+
+    app_id: Id = Field(description="The app's id.")
+    name: Name | None = Field(None, description="What accounts call it. Default: its app_id.")
+    app_secret: AppSecret | None = Field(
+        None, description="Lets wamon read the app's webhook fields and inspect tokens with the app's own token."
+    )
+    verify_token: VerifyToken | None = Field(
+        None, description="For the webhook handshake. Kept for the webhook listener of a later release."
+    )
+    callback_url: HttpsUrl | None = Field(
+        None, description="The callback URL that the app should have. Default: the top-level callback_url."
+    )
+    wanted_fields: Words | None = Field(
+        None, description="Webhook fields that the app should receive. Default: the top-level wanted_fields."
+    )
+
+
+class AccountTable(_Table):
+    """One `[[accounts]]` table: a WhatsApp Business account (WABA)."""
+
+    waba_id: Id = Field(description="The WhatsApp Business account's id.")
+    name: Name | None = Field(None, description="What wamon calls the account and its token. Default: its waba_id.")
+    access_token: AccessToken | None = Field(
+        None, description="A system user's access token. Default: the top-level access_token."
+    )
+    app: Name | None = Field(
+        None,
+        description="The name of the app that the token belongs to. Default: the top-level one, else the only one.",
+    )
+    phone_number_ids: Ids = Field((), description="The numbers to watch. Default: all numbers of the WABA.")
+    callback_url: HttpsUrl | None = Field(
+        None, description="The callback URL override that the WABA should have. Default: its app's callback_url."
+    )
+
+
+class Keys(BaseSettings):
+    """All keys at the top of wamon.toml; each is also the environment variable WAMON_<KEY>."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        validate_default=False,
+    )
+
+    waba_id: Id | None = Field(None, description="The WhatsApp Business account to watch, when there is one.")
+    access_token: AccessToken | None = Field(
+        None,
+        description="A system user's access token with whatsapp_business_management. "
+        "`[[accounts]]` without one of their own use it too.",
+    )
+    phone_number_ids: Ids = Field(
+        (), description="The numbers of waba_id to watch. Default: all of them.", examples=[("106540352242922",)]
+    )
+    app_id: Id | None = Field(
+        None, description="The Meta app that the access token belongs to.", examples=["610000000000001"]
+    )
+    app_secret: AppSecret | None = Field(
+        None, description="Lets wamon read the app's webhook fields and inspect tokens with the app's own token."
+    )
+    verify_token: VerifyToken | None = Field(
+        None, description="For the webhook handshake. Kept for the webhook listener of a later release."
+    )
+    callback_url: HttpsUrl | None = Field(
+        None,
+        description="The callback URL that your app should have; another one raises WhatsAppWebhookCallbackDrift.",
+        examples=["https://hooks.example.org/whatsapp"],
+    )
+    wanted_fields: Words = Field(
+        WANTED_FIELDS, description="Webhook fields that your app should receive; a missing one raises an alert."
+    )
+    required_scopes: Words = Field(REQUIRED_SCOPES, description="Scopes that every access token should have.")
+
+    slack_webhook_url: WebhookUrl | None = Field(
+        None, description="A Slack incoming webhook: each opening, rise and end of an alert is a message there."
+    )
+    slack_bot_token: BotToken | None = Field(None, description="A Slack bot token (xoxb-), used with slack_channel.")
+    slack_channel: Word | None = Field(
+        None, description="The channel that the bot writes to: its id, or its name.", examples=["#whatsapp-alerts"]
+    )
+    slack_base_url: BaseUrl = Field("https://slack.com/api", description="Where Slack's Web API is.")
+
+    graph_base_url: BaseUrl = Field("https://graph.facebook.com", description="Where Meta's Graph API is.")
+    graph_version: Version | None = Field(
+        None,
+        description="The Graph API version to ask for. Default: the newest but one of the version table.",
+        examples=["v25.0"],
+    )
+    sender_versions: Versions = Field(
+        (),
+        description="Graph API versions that your own senders use; their end is counted down too.",
+        examples=[("v24.0",)],
+    )
+    version_table: PathText | None = Field(
+        None,
+        description="A TOML or JSON file that adds to the bundled table of Graph API versions or corrects it.",
+        examples=["versions.toml"],
+    )
+    version_table_url: HttpsUrl | None = Field(
+        None,
+        description="Where such a table is published as JSON; asked about once an hour.",
+        examples=["https://example.org/versions.json"],
+    )
+
+    poll_interval: Interval = Field(
+        DEFAULT_POLL_INTERVAL, description="Seconds between two looks at an account: one Graph call each."
+    )
+    slow_poll_interval: Interval | None = Field(
+        None,
+        description="Seconds between two looks at a token or an app. Default: 15 times poll_interval, at most 900 "
+        "unless poll_interval itself is longer.",
+        examples=[900],
+    )
+    alerting_mode: AlertingMode = Field(
+        "builtin",
+        description="Who alerts: `builtin` (wamon, by Slack) or `prometheus` (yours, by the shipped rules).",
+    )
+
+    database: PathText = Field(
+        "./wamon.db", description="The SQLite file that remembers everything; not on a network disk."
+    )
+    public_listen: Address = Field(
+        values.PUBLIC_LISTEN,
+        description="host:port for Meta's webhooks. Checked now, used by the webhook listener of a later release.",
+    )
+    private_listen: Address = Field(values.PRIVATE_LISTEN, description="host:port for /metrics and the health checks.")
+    metrics_max_series: Count = Field(
+        500_000, description="The most series that /metrics may show; beyond it optional families are left out first."
+    )
+    log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_format: LogFormat | None = Field(
+        None,
+        description="`console` for people or `json` for machines. Default: console on a terminal, else json.",
+        examples=["json"],
+    )
+
+    accounts: tuple[AccountTable, ...] = Field((), description="More accounts, a table each.")
+    apps: tuple[AppTable, ...] = Field((), description="More Meta apps, a table each.")
+    rules: dict[str, dict[str, Any]] = Field(
+        {}, description="A table for each alert rule that is to behave differently."
+    )
+
+
+# Tables have no environment variable.
+TABLES: Final = ("accounts", "apps", "rules")
+
+
+class _Given(PydanticBaseSettingsSource):
+    """Values that were read already."""
+
+    def __init__(self, settings_cls: type[BaseSettings], given: Mapping[str, Any]) -> None:
+        super().__init__(settings_cls)
+        self._given = given
+
+    def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:
+        return self._given.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return dict(self._given)
+
+
+def validate(environment: Mapping[str, Any], document: Mapping[str, Any]) -> Keys:
+    """The keys of both sources, the environment first. Raises pydantic's ValidationError."""
+
+    class BoundKeys(Keys):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *_: PydanticBaseSettingsSource, **__: PydanticBaseSettingsSource
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return _Given(settings_cls, environment), _Given(settings_cls, document)
+
+    return BoundKeys()

@@ -1,0 +1,212 @@
+"""What wamon was told: the settings as the daemon, the doctor and the commands see them, checked and complete."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from wamon.config import rules as rule_overrides
+from wamon.config.problems import spelled
+from wamon.config.values import Listen
+from wamon.core.api_versions import VersionState, VersionTable
+from wamon.core.errors import ConfigurationError
+from wamon.core.ports import Rule
+from wamon.core.targets import AccountTarget, AppTarget, InstanceTarget, TokenTarget
+
+# Calls an hour that Meta grants one app on one WABA: at first, and once the WABA has a registered number.
+# Source: Meta "Rate limits" of the WhatsApp Business Management API, read 2026-09.
+SMALL_QUOTA: Final = 200
+LARGE_QUOTA: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSettings:
+    """One WABA to watch. `token` is its access token's alias, `app` the name of the app that the token belongs to.
+
+    `phone_number_ids` are the numbers to watch, empty for all. `callback_url` is what an override should be.
+    """
+
+    name: str
+    waba_id: str
+    token: str
+    app: str | None = None
+    phone_number_ids: frozenset[str] = frozenset()
+    callback_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppSettings:
+    """One Meta app."""
+
+    name: str
+    app_id: str
+    app_secret: str | None = field(default=None, repr=False)
+    verify_token: str | None = field(default=None, repr=False)
+    callback_url: str | None = None
+    wanted_fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSettings:
+    """One access token, known by its alias: the name of the first account that uses it."""
+
+    alias: str
+    secret: str = field(repr=False)
+    app_id: str | None = None
+    app_secret: str | None = field(default=None, repr=False)
+    waba_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackBot:
+    """A Slack bot and the channel that it writes to."""
+
+    token: str = field(repr=False)
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One key as `wamon config show` prints it: secrets hidden, `source` is where the value comes from."""
+
+    key: str
+    value: str | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole configuration.
+
+    `path` is the file that was read, None without one. `versions` is the bundled version table with the override in.
+    `slack_webhook_url` and `slack_bot` are each None when not configured; with both, both are written to.
+    `log_format` None means: console on a terminal, else json. `rules` are the overrides as written, see `bound_rules`.
+    """
+
+    path: Path | None = None
+    accounts: tuple[AccountSettings, ...]
+    apps: tuple[AppSettings, ...] = ()
+    access_tokens: tuple[TokenSettings, ...]
+    wanted_fields: tuple[str, ...]
+    required_scopes: tuple[str, ...]
+    slack_webhook_url: str | None = field(default=None, repr=False)
+    slack_bot: SlackBot | None = None
+    slack_base_url: str
+    graph_base_url: str
+    graph_version: str | None = None
+    sender_versions: tuple[str, ...] = ()
+    versions: VersionTable = field(repr=False)
+    version_table_url: str | None = None
+    poll_interval: timedelta
+    slow_poll_interval: timedelta
+    alerting_mode: str
+    database: Path
+    public_listen: Listen
+    private_listen: Listen
+    metrics_max_series: int
+    log_level: str
+    log_format: str | None = None
+    rules: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
+    shown: tuple[Setting, ...] = field(default=(), repr=False)
+
+    def tokens(self) -> tuple[TokenSettings, ...]:
+        return self.access_tokens
+
+    def app(self, name: str | None) -> AppSettings | None:
+        return next((app for app in self.apps if app.name == name), None)
+
+    def version(self, table: VersionTable, now: datetime) -> str:
+        """The Graph version to ask for: the configured one, else the newest but one of the table."""
+        return self.graph_version or table.default_version(now)
+
+    def account_targets(self, learned_app_ids: Mapping[str, str], *, version: str) -> tuple[AccountTarget, ...]:
+        """The accounts for the probes; `learned_app_ids` are those that debug_token told, by the token's alias."""
+        return tuple(
+            AccountTarget(
+                name=account.name,
+                waba_id=account.waba_id,
+                token=account.token,
+                app_id=app.app_id if (app := self.app(account.app)) else learned_app_ids.get(account.token),
+                phone_number_ids=account.phone_number_ids,
+                expected_callback_url=account.callback_url,
+                version=version,
+            )
+            for account in self.accounts
+        )
+
+    def token_targets(self) -> tuple[TokenTarget, ...]:
+        """The tokens for the probes; `app_id` only where the app's secret, and so its own token, is known."""
+        return tuple(
+            TokenTarget(
+                token=token.alias,
+                app_id=token.app_id if token.app_secret else None,
+                waba_ids=token.waba_ids,
+                required_scopes=self.required_scopes,
+            )
+            for token in self.access_tokens
+        )
+
+    def app_targets(self) -> tuple[AppTarget, ...]:
+        """The apps whose secret is known; the others cannot be asked about."""
+        return tuple(
+            AppTarget(app_id=app.app_id, wanted_fields=app.wanted_fields, expected_callback_url=app.callback_url)
+            for app in self.apps
+            if app.app_secret
+        )
+
+    def instance_target(self, *, version: str) -> InstanceTarget:
+        versions = tuple(dict.fromkeys((version, *self.sender_versions)))
+        return InstanceTarget(versions=versions, table=self.versions, table_url=self.version_table_url)
+
+    def bound_rules(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+        """The rules with the overrides of `[rules.*]` applied and the disabled ones left out.
+
+        Raises ConfigurationError for a rule or a parameter that does not exist, or a value that it cannot have.
+        """
+        bound = rule_overrides.bind(rules, self.rules)
+        if bound.problems:
+            raise ConfigurationError("\n".join(f"{spelled(problem.key)}: {problem.text}" for problem in bound.problems))
+        return bound.rules
+
+    def secrets(self) -> tuple[str, ...]:
+        """Everything that must never be shown, for redaction."""
+        known = (
+            *(token.secret for token in self.access_tokens),
+            *(secret for app in self.apps for secret in (app.app_secret, app.verify_token)),
+            self.slack_webhook_url,
+            self.slack_bot.token if self.slack_bot else None,
+        )
+        return tuple(dict.fromkeys(secret for secret in known if secret))
+
+    def calls_per_hour(self) -> Mapping[str, float]:
+        """Graph calls that each WABA's quota will be charged with, by waba_id; for up to a hundred numbers in each."""
+        cost = timedelta(hours=1) / self.poll_interval
+        return {account.waba_id: cost for account in self.accounts}
+
+    def receivers(self) -> tuple[str, ...]:
+        """Who is told of alerts, in words."""
+        bot = f"Slack bot in {self.slack_bot.channel}" if self.slack_bot else None
+        webhook = "Slack incoming webhook" if self.slack_webhook_url else None
+        return tuple(receiver for receiver in (webhook, bot) if receiver)
+
+    def warnings(self, now: datetime) -> Iterator[str]:
+        """What is allowed, and still probably not meant."""
+        if not self.receivers() and self.alerting_mode == "builtin":
+            yield "no receiver: alerts are only logged; set WAMON_SLACK_WEBHOOK_URL, or a bot token and a channel"
+        cost = timedelta(hours=1) / self.poll_interval
+        if cost > 0.75 * SMALL_QUOTA:
+            yield (
+                f"poll_interval of {self.poll_interval.total_seconds():g} s costs {cost:,.0f} calls an hour for each "
+                f"WABA: more than wamon will spend of the {SMALL_QUOTA} that one without a registered number has"
+            )
+        for version in dict.fromkeys((self.version(self.versions, now), *self.sender_versions)):
+            state = self.versions.state(version, now)
+            if state is VersionState.EXPIRED:
+                yield f"Graph API {version} has expired: Meta serves the oldest usable version in its place"
+            if state is VersionState.UNKNOWN:
+                yield f"Graph API {version} is not in the version table: its end is not known"
+        if any(app.app_secret is None for app in self.apps):
+            names = ", ".join(app.name for app in self.apps if app.app_secret is None)
+            yield f"no app_secret for app {names}: its webhook fields and callback URL cannot be looked at"

@@ -1,0 +1,262 @@
+"""What one configured value may be: each function gives the value in its inner form, or raises ValueError.
+
+The text of the error completes the sentence "KEY (PLACE): ..." and never repeats the value: what was pasted into the
+wrong key may be a secret.
+"""
+
+import ipaddress
+import math
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from wamon.core.api_versions import normalise_version
+
+LONGEST_INTERVAL: Final = timedelta(days=1)
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_FORMATS: Final = ("console", "json")
+ALERTING_MODES: Final = ("builtin", "prometheus")
+
+# Typographic ones too: text that went through a chat program has them.
+_QUOTES: Final = "\"'`\u201c\u201d\u2018\u2019"
+# Meta's app secrets are 32 hexadecimal digits, its access tokens begin with EAA.
+# Source: Meta "Access tokens", read 2026-09.
+_APP_SECRET_FORM: Final = re.compile(r"[0-9a-f]{32}")
+_APP_TOKEN_FORM: Final = re.compile(r"[0-9]+\|.+")
+_NAME_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_LISTEN_FORM: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:\s/]+):(?P<port>[0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where a listener binds; port 0 lets the system choose. `str()` gives it in the form that is configured."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+# Meta's servers must reach the one, nobody outside the host needs the other.
+PUBLIC_LISTEN: Final = Listen("0.0.0.0", 8080)  # noqa: S104 - meant
+PRIVATE_LISTEN: Final = Listen("127.0.0.1", 9877)
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a text in quotes")  # noqa: TRY004 - pydantic passes on ValueError only
+    stripped = value.strip()
+    if not stripped:
+        raise ValueError("is empty: give it a value or remove it")
+    if stripped[0] == "<" and stripped[-1] == ">":
+        raise ValueError("is still the placeholder: put the real value there")
+    if stripped[0] in _QUOTES:
+        raise ValueError("begins with a quote: remove the quotes, an env file needs none")
+    if not stripped.isprintable():
+        raise ValueError("has a line break or another control character in it: paste it again")
+    return stripped
+
+
+def word(value: object) -> str:
+    known = text(value)
+    if re.search(r"\s", known):
+        raise ValueError("has a space in it: remove it")
+    return known
+
+
+def identifier(value: object) -> str:
+    """One of Meta's numeric ids; an integer is taken too, because TOML writes it without quotes."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        # A very long integer does not turn into text at all; no id of Meta's has even 20 digits.
+        value = str(value) if value < 10**32 else "9" * 33
+    known = text(value)
+    if re.fullmatch(r"[0-9]{1,32}", known):
+        return known
+    if known.startswith("+"):
+        raise ValueError(
+            "begins with a plus sign: that is a phone number; the id beside it in WhatsApp Manager is wanted"
+        )
+    if re.fullmatch(r"[0-9]+", known):
+        raise ValueError("is too long for an id of Meta's: copy it again")
+    if re.fullmatch(r"[0-9\s_.()-]+", known):
+        raise ValueError("has more than digits in it: write the digits only, without spaces or dashes")
+    raise ValueError("must be digits only: copy the id, not a name or a token")
+
+
+def name(value: object) -> str:
+    known = text(value)
+    if not _NAME_FORM.fullmatch(known):
+        raise ValueError(
+            "must be letters, digits, '.', '_' and '-' only, at most 63, because it becomes a metric label"
+        )
+    return known
+
+
+def credential(value: object) -> str:
+    """A secret that travels in an HTTP header."""
+    known = text(value)
+    if known.lower().startswith("bearer "):
+        raise ValueError("begins with 'Bearer': give the token alone")
+    if re.search(r"\s", known):
+        raise ValueError("has a space in it: paste the token again, in one piece")
+    if not known.isascii():
+        raise ValueError("has a character that no token has: paste it again")
+    return known
+
+
+def access_token(value: object) -> str:
+    known = credential(value)
+    if _APP_SECRET_FORM.fullmatch(known):
+        raise ValueError("looks like an app secret (32 hexadecimal digits): a system user's access token is wanted")
+    if _APP_TOKEN_FORM.fullmatch(known):
+        raise ValueError("looks like an app token (APP_ID|APP_SECRET): a system user's access token is wanted")
+    if known.startswith("xox"):
+        raise ValueError("looks like a Slack token: Meta's access token is wanted")
+    return known
+
+
+def app_secret(value: object) -> str:
+    known = credential(value)
+    if known.startswith("EAA"):
+        raise ValueError("looks like an access token: the secret is under App settings > Basic in Meta's app dashboard")
+    return known
+
+
+def slack_bot_token(value: object) -> str:
+    known = credential(value)
+    if known.startswith("xapp-"):
+        raise ValueError("looks like an app-level token (xapp-): the bot token (xoxb-) is under OAuth & Permissions")
+    if "://" in known:
+        raise ValueError("is a URL: an incoming webhook belongs into slack_webhook_url")
+    return known
+
+
+def https_url(value: object) -> str:
+    """A URL as written; https, or plain http on loopback."""
+    known = word(value)
+    parts = _split(known)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError("must begin with https:// (plain http is for 127.0.0.1, ::1 and localhost only)")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("has a user or password in it: remove it")
+    return known
+
+
+def base_url(value: object) -> str:
+    """A URL that paths are put behind: without query, fragment and closing slash."""
+    known = https_url(value)
+    if "?" in known or "#" in known:
+        raise ValueError("has a query or fragment: give scheme, host and path only")
+    return known.rstrip("/")
+
+
+def listen(value: object) -> Listen:
+    known = word(value)
+    if "://" in known:
+        raise ValueError("must be host:port, like 127.0.0.1:9877, without http://")
+    if known.startswith(":") and known[1:].isdecimal():
+        raise ValueError(
+            "has no host: write 0.0.0.0 in front of the port for every address, 127.0.0.1 for this host only"
+        )
+    match = _LISTEN_FORM.fullmatch(known)
+    if match is None:
+        raise ValueError("must be host:port, like 127.0.0.1:9877 or [::1]:9877")
+    port = int(match["port"])
+    if port > 65535:
+        raise ValueError("has a port above 65535")
+    return Listen(match["host"].strip("[]"), port)
+
+
+def interval(value: object) -> timedelta:
+    """A number of seconds, at least one and at most a day."""
+    number = number_of(value)
+    if number is None:
+        raise ValueError("must be a number of seconds, like 60, without a unit")
+    if number < 1:
+        raise ValueError("must be at least 1 second")
+    if number > LONGEST_INTERVAL.total_seconds():
+        raise ValueError("must be at most 86400 seconds, one day")
+    return timedelta(seconds=number)
+
+
+def count(value: object) -> int:
+    number = number_of(value)
+    if number is None or number != int(number) or number < 1 or number > 10**9:
+        raise ValueError("must be a whole number from 1 to 1000000000")
+    return int(number)
+
+
+def number_of(value: object) -> float | None:
+    """The finite number that a value is or spells, None for everything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def version(value: object) -> str:
+    # An unquoted 25.0 is a float to TOML, and it is clear what is meant.
+    known = normalise_version(str(value) if isinstance(value, float) else text(value))
+    if known is None:
+        raise ValueError("must be a Graph API version, like v25.0")
+    return known
+
+
+def log_level(value: object) -> str:
+    return _one_of(text(value).upper(), LOG_LEVELS)
+
+
+def log_format(value: object) -> str:
+    return _one_of(text(value).lower(), LOG_FORMATS)
+
+
+def alerting_mode(value: object) -> str:
+    known = text(value).lower()
+    if known == "push":
+        raise ValueError("'push' (to Alertmanager) comes in a later release: use builtin or prometheus")
+    return _one_of(known, ALERTING_MODES)
+
+
+def items(value: object) -> tuple[object, ...]:
+    """The parts of a TOML array, or of a text with commas, each once and in order."""
+    if isinstance(value, str):
+        value = [part for part in value.split(",") if part.strip()]
+    if not isinstance(value, list | tuple):
+        raise ValueError('must be a list like ["a", "b"]; in the environment a,b')  # noqa: TRY004 - as above
+    return tuple(value)
+
+
+def once(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(parts))
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError as exc:
+        raise ValueError("is not a URL: check host and port") from exc
+    if not is_web:
+        raise ValueError("must be a whole URL, beginning with https://")
+    return parts
+
+
+def _one_of(known: str, allowed: tuple[str, ...]) -> str:
+    if known not in allowed:
+        raise ValueError(f"must be one of {', '.join(allowed)}")
+    return known
