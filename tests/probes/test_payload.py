@@ -1,5 +1,6 @@
 """The lenient readers: what Meta did not say is None, never an error."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -21,6 +22,10 @@ from wamon.probes.payload import (
 @pytest.mark.parametrize(("value", "read"), [("a", "a"), ("  a ", "a"), (7, "7"), (0, "0")])
 def test_text_is_a_text_or_a_whole_number(value: object, read: str) -> None:
     assert text(value) == read
+
+
+def test_half_a_character_can_be_written_down() -> None:
+    assert text(json.loads('"10\\ud800"')) == "10?"
 
 
 @pytest.mark.parametrize("wrong", ["", " ", None, True, False, 1.5, [], {}, ["a"]])

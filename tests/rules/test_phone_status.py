@@ -34,7 +34,17 @@ def test_number_that_cannot_send_is_down_and_not_degraded(value: str) -> None:
     assert check_degraded(picture, DegradedParams(), NOW) == clear(NOW)
 
 
-@pytest.mark.parametrize("value", ["FLAGGED", "RATE_LIMITED", "MIGRATED", "DELETED"])
+@pytest.mark.parametrize("value", ["MIGRATED", "DELETED"])
+def test_number_that_is_gone_has_not_recovered(value: str) -> None:
+    picture = view(NUMBER, status("BANNED", ago=MINUTE), status(value))
+
+    assert check_down(picture, NoParams(), NOW) == unknown(NOW)
+    verdict = check_degraded(picture, DegradedParams(), NOW)
+    assert verdict is not None
+    assert verdict.what == f"Phone number is {value}"
+
+
+@pytest.mark.parametrize("value", ["FLAGGED", "RATE_LIMITED"])
 def test_number_that_is_in_trouble_is_degraded_and_not_down(value: str) -> None:
     picture = view(NUMBER, status(value))
 

@@ -117,6 +117,24 @@ def test_only_critical_probes_speak(probe: str, speaks: bool) -> None:
     assert (verdict is not None) is speaks
 
 
+@pytest.mark.parametrize(("outcome", "is_over"), [("throttled", False), ("unreachable", False), ("ok", True)])
+def test_open_alert_ends_by_an_answer_only(outcome: str, is_over: bool) -> None:
+    subject = Subject.probe("account", WABA)
+    readings = (
+        watch.PROBE_LAST_SUCCESS.reading(subject, NOW - 40 * MINUTE),
+        watch.PROBE_OUTCOME.reading(subject, outcome),
+        # Stretched by the quota: two and a half of these are more than the silence.
+        watch.PROBE_INTERVAL.reading(subject, (20 * MINUTE).total_seconds()),
+    )
+
+    verdict = check_cannot_see(
+        view(subject, seen(*readings), open_severity=Severity.WARNING), CannotSeeParams(), NOW
+    )
+
+    assert verdict is not None
+    assert (verdict == clear(NOW)) is is_over
+
+
 def test_probe_that_was_never_watched_is_no_subject_of_the_rule() -> None:
     assert check_cannot_see(view(Subject.probe("account", WABA)), CannotSeeParams(), NOW) is None
 
@@ -167,6 +185,14 @@ def test_sleep_of_the_machine_is_no_silence_of_the_probe() -> None:
 
     assert kinds(State(), before, *ticks(woken, 1000.0, 4 * 30)) == []
     assert kinds(State(), before, *ticks(woken, 1000.0, 4 * 33)) == [TransitionKind.OPEN]
+
+
+def test_second_sleep_does_not_bring_the_first_one_back() -> None:
+    woken = NOW + 8 * HOUR
+    again = woken + 8 * HOUR + MINUTE
+    before = polled(moment(NOW, 1000.0), "ok")
+
+    assert kinds(State(), before, *ticks(woken, 1000.0, 4), *ticks(again, 1060.0, 4 * 30)) == []
 
 
 def test_step_back_of_the_clock_is_not_added_to_the_silence() -> None:

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -20,8 +20,14 @@ WATCH = Subject.probe("account", MAIN.subject)
 ANSWERED = watch.PROBE_LAST_SUCCESS.reading(WATCH, START)
 
 
-def page(state: State, *, health: Health = HEALTHY, accounts: tuple[AccountTarget, ...] = (MAIN,)) -> Landing:
-    return landing(state, health=health, rules=(RULE,), accounts=accounts, version="1.2.3", now=START)
+def page(
+    state: State,
+    *,
+    health: Health = HEALTHY,
+    accounts: tuple[AccountTarget, ...] = (MAIN,),
+    now: datetime = START,
+) -> Landing:
+    return landing(state, health=health, rules=(RULE,), accounts=accounts, version="1.2.3", now=now)
 
 
 def state_with(*readings: Reading) -> State:
@@ -40,6 +46,17 @@ def test_account_that_never_answered_is_no_good_news() -> None:
     assert (shown.mood, shown.verdict) == (
         Mood.UNKNOWN,
         "No alert is open, but not every account has answered yet.",
+    )
+
+
+def test_account_that_has_not_answered_lately_is_no_good_news() -> None:
+    on_time = page(state_with(), now=START + timedelta(minutes=15))
+    late = page(state_with(), now=START + timedelta(minutes=16))
+
+    assert on_time.mood is Mood.GOOD
+    assert (late.mood, late.verdict) == (
+        Mood.UNKNOWN,
+        "No alert is open, but 1 account has not answered lately: what was known of it is old.",
     )
 
 
@@ -151,6 +168,6 @@ def test_account_row_counts_its_own_numbers_and_alerts() -> None:
 
     assert shown.numbers == 3
     assert shown.accounts == (
-        AccountRow(name="main", waba_id="1029", numbers=2, open_alerts=1, last_success_at=START),
-        AccountRow(name="other", waba_id="1030", numbers=1, open_alerts=1, last_success_at=None),
+        AccountRow(name="main", waba_id="1029", numbers=2, open_alerts=1, last_success_at=START, is_stale=False),
+        AccountRow(name="other", waba_id="1030", numbers=1, open_alerts=1, last_success_at=None, is_stale=False),
     )

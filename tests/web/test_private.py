@@ -33,8 +33,22 @@ PAGE = Landing(
         ),
     ),
     accounts=(
-        AccountRow(name="main", waba_id="1029", numbers=3, open_alerts=2, last_success_at=START - timedelta(hours=2)),
-        AccountRow(name="<script>alert(1)</script>", waba_id="1030", numbers=0, open_alerts=0, last_success_at=None),
+        AccountRow(
+            name="main",
+            waba_id="1029",
+            numbers=3,
+            open_alerts=2,
+            last_success_at=START - timedelta(hours=2),
+            is_stale=True,
+        ),
+        AccountRow(
+            name="<script>alert(1)</script>",
+            waba_id="1030",
+            numbers=0,
+            open_alerts=0,
+            last_success_at=None,
+            is_stale=False,
+        ),
     ),
 )
 

@@ -240,6 +240,11 @@ class Change:
     source: str
 
 
+def fresh_for(interval: timedelta) -> timedelta:
+    """How long a reading that is looked at every `interval` may count as known."""
+    return max(3 * interval, LEAST_FRESHNESS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
     """What arrived together: readings seen at one moment by one source, and how long they may count as known."""
@@ -251,7 +256,7 @@ class Sighting:
 
     @property
     def stale_at(self) -> datetime:
-        return self.observed_at + max(3 * self.interval, LEAST_FRESHNESS)
+        return self.observed_at + fresh_for(self.interval)
 
 
 @dataclass(frozen=True, slots=True)

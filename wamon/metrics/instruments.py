@@ -94,6 +94,9 @@ SCHEDULER_LAG = _family("gauge", "wamon_scheduler_lag_seconds", "How late the sc
 JOB_FAILURES = _family(
     "counter", "wamon_job_failures_total", "Scheduled jobs that ended with an error of wamon's own.", "job"
 )
+JOBS_SKIPPED = _family(
+    "counter", "wamon_jobs_skipped_total", "Runs left out because the job's run before still went on.", "job"
+)
 DATABASE_SIZE = _family("gauge", "wamon_database_size_bytes", "Size of the database with its write-ahead log.")
 COMMIT_DURATION = _family("histogram", "wamon_database_commit_duration_seconds", "How long commits took.")
 COMMIT_FAILURES = _family(
@@ -121,6 +124,7 @@ INSTRUMENTS: Final = (
     HEARTBEAT,
     SCHEDULER_LAG,
     JOB_FAILURES,
+    JOBS_SKIPPED,
     DATABASE_SIZE,
     COMMIT_DURATION,
     COMMIT_FAILURES,
@@ -168,6 +172,7 @@ class Instruments:
         self.heartbeat = self._moment(HEARTBEAT)
         self.scheduler_lag = self._gauge(SCHEDULER_LAG)
         self.job_failures = self._counter(JOB_FAILURES)
+        self.jobs_skipped = self._counter(JOBS_SKIPPED)
         self.database_size = self._gauge(DATABASE_SIZE)
         self.commit_duration = self._histogram(COMMIT_DURATION, COMMIT_BUCKETS)
         self.commit_failures = self._counter(COMMIT_FAILURES)
@@ -204,6 +209,9 @@ class Instruments:
 
     def job_failed(self, name: str) -> None:
         self.job_failures.labels(name).inc()
+
+    def job_skipped(self, name: str) -> None:
+        self.jobs_skipped.labels(name).inc()
 
     def reloaded(self, *, is_successful: bool) -> None:
         """The configuration was read, at the start or again."""

@@ -13,9 +13,12 @@ LONGEST_CODE = 9
 
 
 def text(value: object) -> str | None:
-    """A text, also from a number where Meta sends ids unquoted; None for empty, null and anything else."""
+    """A text, also from a number where Meta sends ids unquoted; None for empty, null and anything else.
+
+    JSON can spell half a character (a lone surrogate), which nothing behind us could write: `?` stands in its place.
+    """
     if isinstance(value, str):
-        return value.strip() or None
+        return value.encode("utf-8", "replace").decode().strip() or None
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return None

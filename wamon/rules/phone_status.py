@@ -32,7 +32,11 @@ def check_down(view: View, params: NoParams, now: datetime) -> Verdict | None:
     status = view.value(PHONE_STATUS)
     if fact is None or status is None or status in NO_VERDICT:
         return unknown(now)
-    if PHONE_NUMBER_STATUS.grade(status) is not Grade.DOWN:
+    grade = PHONE_NUMBER_STATUS.grade(status)
+    if grade is Grade.GONE:
+        # Taken away is not recovered; that it is gone, the degraded number's alert says.
+        return unknown(now)
+    if grade is not Grade.DOWN:
         return clear(fact.observed_at)
     evidence = (*evidence_of(fact, "Status"), *number_context(view, besides=PHONE_STATUS))
     return firing(Severity.CRITICAL, fact.observed_at, f"Phone number is {status}", evidence=evidence)

@@ -114,7 +114,8 @@ INVALID = Rule(
     kind=SubjectKind.TOKEN,
     check=check_invalid,
     alertnames={Severity.CRITICAL: "WhatsAppTokenInvalid"},
-    timing=Timing(min_observations=1),
+    # Denied here and answered there by turns is one trouble, not many.
+    timing=Timing(min_observations=1, keep_firing_for=timedelta(minutes=5)),
     params=NoParams(),
     meaning="Meta said in so many words that the access token is not valid. A timeout never says that.",
     cause="It expired, was revoked, its user changed the password or lost the role, or the app was removed.",

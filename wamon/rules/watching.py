@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from wamon.core import watch
 from wamon.core.alerting import Severity, Timing, Verdict
 from wamon.core.health import Subject, SubjectKind
-from wamon.core.ports import Owner, Rule, View, clear, firing, unknown
+from wamon.core.ports import Owner, ProbeOutcome, Rule, View, clear, firing, unknown
 from wamon.probes import PROBES
 from wamon.probes.evidence import QUOTA_USED
 from wamon.rules.words import is_above, moment, span
@@ -42,9 +42,12 @@ def check_cannot_see(view: View, params: CannotSeeParams, now: datetime) -> Verd
     anchor = succeeded_at or view.known(watch.PROBE_WATCHED_SINCE)
     if anchor is None:
         return None
-    silent = now - anchor - _jumped_since(view, anchor)
+    silent = now - max(anchor, _woken_at(view) or anchor)
     patience = timedelta(seconds=2.5 * (view.known(watch.PROBE_INTERVAL) or 0.0))
-    if silent <= max(timedelta(minutes=params.warning_minutes), patience):
+    is_patient = silent <= max(timedelta(minutes=params.warning_minutes), patience)
+    # Once told, only an answer ends it: an interval that the quota stretches, or a clock that jumps, is none.
+    is_told = view.open_severity is not None and view.value(watch.PROBE_OUTCOME) != ProbeOutcome.OK
+    if is_patient and not is_told:
         return clear(now)
     is_critical = silent > max(timedelta(minutes=params.critical_minutes), patience)
     probe = view.subject.label("probe")
@@ -55,11 +58,10 @@ def check_cannot_see(view: View, params: CannotSeeParams, now: datetime) -> Verd
     return firing(Severity.CRITICAL if is_critical else Severity.WARNING, now, what, evidence=evidence)
 
 
-def _jumped_since(view: View, anchor: datetime) -> timedelta:
-    """How much of the time since then the clock, or the machine's sleep, left out: nobody could have asked in it."""
-    stepped_at = view.known(watch.CLOCK_STEPPED, of=Subject.instance())
+def _woken_at(view: View) -> datetime | None:
+    """When the clock last jumped ahead, as after a machine's sleep: nobody could have asked in the time left out."""
     seconds = view.known(watch.CLOCK_STEP, of=Subject.instance()) or 0.0
-    return timedelta(seconds=max(seconds, 0.0)) if stepped_at is not None and stepped_at > anchor else timedelta(0)
+    return view.known(watch.CLOCK_STEPPED, of=Subject.instance()) if seconds > 0 else None
 
 
 def _rounded(silent: timedelta) -> str:
