@@ -90,6 +90,7 @@ def busy_scrape() -> Scrape:
     instruments.dropped_field("WhatsAppBusinessPhoneNumber", "is_pin_enabled")
     instruments.job_started("account", 0.1)
     instruments.job_failed("account")
+    instruments.job_skipped("account")
     instruments.reloaded(is_successful=True)
     instruments.outbox(OutboxFigures(due=1, oldest_created_at=START))
     return Scrape(exposition, instruments)

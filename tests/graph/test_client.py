@@ -24,7 +24,15 @@ from tests.graph.rig import (
     ok,
     usage,
 )
-from wamon.core.errors import ConfigurationError, Denied, Refused, Throttled, UnexpectedShape, Unreachable
+from wamon.core.errors import (
+    ConfigurationError,
+    Denied,
+    GraphFault,
+    Refused,
+    Throttled,
+    UnexpectedShape,
+    Unreachable,
+)
 from wamon.core.ports import Edge, GraphQuery, UrlQuery
 from wamon.graph.credentials import Credentials
 
@@ -322,25 +330,62 @@ def test_refused_name_inside_a_field_is_dropped_there() -> None:
     ]
 
 
-def test_refused_edge_is_told_to_the_probe_at_once() -> None:
+def test_edge_that_is_not_nested_is_left_out_and_is_no_lost_field() -> None:
+    rig = CannedRig(nonexisting("phone_numbers", "WhatsAppBusinessAccount"), ok())
+
+    answer = rig.fetch()
+
+    assert answer.body == {"id": WABA_ID, "name": "Jasper's Market"}
+    assert asked_fields(rig)[1] == "id,name,status,subscribed_apps"
+    assert rig.observer.dropped == []
+
+
+def test_refused_nesting_leaves_out_every_edge_and_wastes_one_call_a_day() -> None:
+    rig = SimRig()
+    rig.world.faults.add("no_expansion")
+
+    def calls_of_a_fetch() -> list[str]:
+        before = len(rig.world.calls)
+        assert "phone_numbers" not in rig.fetch().body
+        return [call.params["fields"] for call in rig.world.calls[before:]]
+
+    first = calls_of_a_fetch()
+    second = calls_of_a_fetch()
+    rig.clock.advance(86_400)
+    next_day = calls_of_a_fetch()
+
+    assert first[1:] == second == ["id,name,status"]
+    assert next_day == first
+    assert len(first) == 2
+
+
+def test_refused_nesting_of_one_node_says_nothing_about_another() -> None:
+    """The id may be that of another kind of node, which has none of these edges."""
+    rig = CannedRig(nonexisting("phone_numbers", "User"), nonexisting("status", "User"), ok({"id": "5"}))
+    rig.fetch(GraphQuery(path="5", fields=NESTED, token="main", waba_id="5"))
+
+    rig.fetch()
+
+    assert asked_fields(rig)[2] == "id,name,subscribed_apps"
+    assert asked_fields(rig)[3] == asked_fields(rig)[0]
+
+
+def test_edge_that_is_refused_by_itself_is_told_to_the_probe() -> None:
     rig = CannedRig(nonexisting("phone_numbers", "WhatsAppBusinessAccount"))
 
-    fault = rig.fault()
+    fault = rig.fault(GraphQuery(path=WABA_ID, edge=NUMBERS, token="main", waba_id=WABA_ID))
 
     assert isinstance(fault, Refused)
     assert (fault.field, fault.node_type) == ("phone_numbers", "WhatsAppBusinessAccount")
     assert len(rig.requests) == 1
-    assert rig.observer.dropped == []
 
 
-def test_refused_nesting_is_told_to_the_probe() -> None:
-    rig = SimRig()
-    rig.world.faults.add("no_expansion")
+@pytest.mark.parametrize("code", [368, 131031, 99_999])
+def test_refusal_of_another_kind_is_not_taken_for_one_of_nesting(code: int) -> None:
+    rig = CannedRig(error(code))
 
-    fault = rig.fault()
-
-    assert isinstance(fault, Refused)
-    assert fault.field is None
+    assert isinstance(rig.fault(), GraphFault)
+    assert len(rig.requests) == 1
 
 
 def test_phone_number_id_in_place_of_a_waba_id_is_refused_with_its_node_type() -> None:
@@ -431,7 +476,7 @@ def test_retry_that_is_asked_to_wait_too_long_is_not_made() -> None:
 def test_denied_throttled_and_refused_are_never_tried_again(answer: httpx.Response) -> None:
     rig = CannedRig(answer)
 
-    rig.fault()
+    rig.fault(GraphQuery(path=WABA_ID, fields=("name",), token="main", waba_id=WABA_ID))
 
     assert len(rig.requests) == 1
     assert rig.observer.retries == []
@@ -467,6 +512,30 @@ def test_other_waba_is_not_held_up_by_one_that_is_throttled() -> None:
     rig.fault()
 
     assert rig.fetch(GraphQuery(path="5", fields=("name",), token="main", waba_id="5")).body["id"] == WABA_ID
+
+
+def test_throttled_app_holds_up_every_token_that_it_is_known_to_have_issued() -> None:
+    """debug_token may have told the app that nobody configured."""
+    learned = {"main": "9", "second": "9", "third": "8"}
+    credentials = Credentials.of(dict.fromkeys(("main", "second", "third", "fourth"), TOKEN))
+    answers = iter([error(4, 429), ok()(), ok()()])
+    transport = httpx.MockTransport(lambda request: next(answers))
+    rig = Rig(transport, FakeClock(), credentials, learned_app_id=learned.get)
+    rig.fault(GraphQuery(path="1", fields=("name",), token="main", waba_id="1"))
+
+    fault = rig.fault(GraphQuery(path="2", fields=("name",), token="second", waba_id="2"))
+    rig.fetch(GraphQuery(path="3", fields=("name",), token="third", waba_id="3"))
+    rig.fetch(GraphQuery(path="4", fields=("name",), token="fourth", waba_id="4"))
+
+    assert isinstance(fault, Throttled)
+    assert fault.code is None
+
+
+def test_fault_of_the_budget_says_until_when() -> None:
+    rig = CannedRig(error(80008, 429, headers=usage(100, minutes=12)), ok())
+    rig.fault()
+
+    assert str(rig.fault()) == f"not asking about WABA {WABA_ID} until 10:12 UTC: Meta's call quota is used up"
 
 
 def test_only_essential_probes_run_when_the_quota_is_nearly_used_up() -> None:

@@ -43,21 +43,17 @@ def test_pace_follows_the_use(percent: int, essential: Decision, other: Decision
     budget = QuotaBudget(FakeClock())
     observe(budget, percent)
 
-    assert budget.decide(WABA_ID, is_essential=True) is essential
-    assert budget.decide(WABA_ID, is_essential=False) is other
-
-
-def test_only_run_and_slow_may_run() -> None:
-    assert [decision for decision in Decision if decision.may_run] == [Decision.RUN, Decision.SLOW]
+    assert budget.decide(WABA_ID, caller=APP, is_essential=True) is essential
+    assert budget.decide(WABA_ID, caller=APP, is_essential=False) is other
 
 
 def test_nothing_is_known_before_the_first_header() -> None:
     budget = QuotaBudget(FakeClock())
 
     assert budget.used(WABA_ID) == {}
-    assert budget.blocked_until(WABA_ID) is None
-    assert budget.decide(WABA_ID, is_essential=False) is Decision.RUN
-    assert budget.decide(None, is_essential=False) is Decision.RUN
+    assert budget.blocked_until(WABA_ID, caller=APP) is None
+    assert budget.decide(WABA_ID, caller=APP, is_essential=False) is Decision.RUN
+    assert budget.decide(None, caller=APP, is_essential=False) is Decision.RUN
 
 
 def test_missing_header_does_not_mean_zero() -> None:
@@ -75,11 +71,11 @@ def test_figure_is_forgotten_after_an_hour() -> None:
     observe(budget, 95)
 
     clock.advance(3_599)
-    before = budget.decide(WABA_ID, is_essential=False)
+    before = budget.decide(WABA_ID, caller=APP, is_essential=False)
     clock.advance(1)
 
     assert before is Decision.ESSENTIAL_ONLY
-    assert budget.decide(WABA_ID, is_essential=False) is Decision.RUN
+    assert budget.decide(WABA_ID, caller=APP, is_essential=False) is Decision.RUN
     assert budget.used(WABA_ID) == {}
 
 
@@ -98,7 +94,7 @@ def test_management_use_case_counts_alone_where_it_is_listed() -> None:
     told = budget.observe(waba_id=WABA_ID, caller=APP, business_usage=json.dumps({WABA_ID: cases}), app_usage=None)
 
     assert told == {WABA_ID: {"call_count": 0.1, "total_time": 0.05}}
-    assert budget.blocked_until(WABA_ID) is None
+    assert budget.blocked_until(WABA_ID, caller=APP) is None
 
 
 def test_worst_of_several_use_cases_counts_for_each_dimension() -> None:
@@ -110,23 +106,57 @@ def test_worst_of_several_use_cases_counts_for_each_dimension() -> None:
     assert budget.used(WABA_ID) == {"call_count": 0.2, "total_time": 0.6}
 
 
+def test_figures_under_another_id_are_those_of_the_account_that_was_asked() -> None:
+    """Meta may key them by the business: the worst of them then counts."""
+    budget = QuotaBudget(FakeClock())
+    header = json.dumps(
+        {
+            "77": [{"type": "whatsapp_business_management", "call_count": 92, "total_time": 3}],
+            "78": [{"type": "whatsapp_business_management", "call_count": 5, "total_time": 40}],
+        }
+    )
+
+    told = budget.observe(waba_id=WABA_ID, caller=APP, business_usage=header, app_usage=None)
+
+    assert told[WABA_ID] == budget.used(WABA_ID) == {"call_count": 0.92, "total_time": 0.4}
+    assert budget.decide(WABA_ID, caller=APP, is_essential=False) is Decision.ESSENTIAL_ONLY
+
+
+def test_time_named_under_another_id_holds_up_the_account_that_was_asked() -> None:
+    budget = QuotaBudget(FakeClock())
+    case = {"type": "whatsapp_business_management", "call_count": 100, "estimated_time_to_regain_access": 25}
+
+    budget.observe(waba_id=WABA_ID, caller=APP, business_usage=json.dumps({"77": [case]}), app_usage=None)
+
+    assert budget.blocked_until(WABA_ID, caller=APP) == START + timedelta(minutes=25)
+
+
+def test_figures_of_an_account_are_its_own_where_the_header_has_them() -> None:
+    budget = QuotaBudget(FakeClock())
+    cases = {"77": [{"type": "a", "call_count": 99}], WABA_ID: [{"type": "a", "call_count": 3}]}
+
+    budget.observe(waba_id=WABA_ID, caller=APP, business_usage=json.dumps(cases), app_usage=None)
+
+    assert budget.used(WABA_ID) == {"call_count": 0.03}
+
+
 def test_full_quota_waits_for_the_minutes_that_meta_names() -> None:
     clock = FakeClock()
     budget = QuotaBudget(clock)
     observe(budget, 100, minutes=25)
 
-    assert budget.blocked_until(WABA_ID) == START + timedelta(minutes=25)
+    assert budget.blocked_until(WABA_ID, caller=APP) == START + timedelta(minutes=25)
     clock.advance(25 * 60)
-    assert budget.blocked_until(WABA_ID) is None
+    assert budget.blocked_until(WABA_ID, caller=APP) is None
     # The figure is still that of the last answer, so the next call is an essential one and careful.
-    assert budget.decide(WABA_ID, is_essential=True) is Decision.SLOW
+    assert budget.decide(WABA_ID, caller=APP, is_essential=True) is Decision.SLOW
 
 
 def test_minutes_beyond_reason_are_bounded() -> None:
     budget = QuotaBudget(FakeClock())
     observe(budget, 100, minutes=999_999)
 
-    assert budget.blocked_until(WABA_ID) == START + timedelta(hours=6)
+    assert budget.blocked_until(WABA_ID, caller=APP) == START + timedelta(hours=6)
 
 
 def test_throttle_without_a_time_waits_longer_each_time_in_a_row() -> None:
@@ -165,7 +195,7 @@ def test_late_answer_does_not_lift_a_block() -> None:
 
     budget.succeeded(waba_id=WABA_ID, caller=APP)
 
-    assert budget.decide(WABA_ID, is_essential=True) is Decision.STOP
+    assert budget.decide(WABA_ID, caller=APP, is_essential=True) is Decision.STOP
 
 
 def test_throttle_takes_the_longest_time_that_was_named() -> None:
@@ -180,30 +210,29 @@ def test_code_of_the_app_stops_every_account_of_that_app() -> None:
     observe(budget, 1, waba_id="5")
     throttle(budget, code=4)
 
-    assert budget.decide("5", is_essential=True) is Decision.STOP
-    assert budget.decide("6", is_essential=True, caller=APP) is Decision.STOP
-    assert budget.decide("6", is_essential=True, caller="other") is Decision.RUN
-    assert budget.decide(None, is_essential=True) is Decision.STOP
-    assert budget.decide(None, is_essential=True, caller="other") is Decision.RUN
+    assert budget.decide("5", caller=APP, is_essential=True) is Decision.STOP
+    assert budget.decide("6", caller="other", is_essential=True) is Decision.RUN
+    assert budget.decide(None, caller=APP, is_essential=True) is Decision.STOP
+    assert budget.decide(None, caller="other", is_essential=True) is Decision.RUN
 
 
 def test_code_of_the_account_stops_that_account_only() -> None:
     budget = QuotaBudget(FakeClock())
     throttle(budget, code=80008)
 
-    assert budget.decide(WABA_ID, is_essential=True) is Decision.STOP
-    assert budget.decide("5", is_essential=True, caller=APP) is Decision.RUN
-    assert budget.decide(None, is_essential=True) is Decision.RUN
+    assert budget.decide(WABA_ID, caller=APP, is_essential=True) is Decision.STOP
+    assert budget.decide("5", caller=APP, is_essential=True) is Decision.RUN
+    assert budget.decide(None, caller=APP, is_essential=True) is Decision.RUN
 
 
 def test_use_of_the_app_counts_where_the_account_has_told_none() -> None:
     budget = QuotaBudget(FakeClock())
     observe_app(budget, 92, waba_id="5")
 
-    assert budget.decide("5", is_essential=False) is Decision.ESSENTIAL_ONLY
-    assert budget.decide(None, is_essential=False) is Decision.ESSENTIAL_ONLY
+    assert budget.decide("5", caller=APP, is_essential=False) is Decision.ESSENTIAL_ONLY
+    assert budget.decide(None, caller=APP, is_essential=False) is Decision.ESSENTIAL_ONLY
     observe(budget, 10, waba_id="5")
-    assert budget.decide("5", is_essential=False) is Decision.RUN
+    assert budget.decide("5", caller=APP, is_essential=False) is Decision.RUN
     assert budget.used("5") == {"call_count": 0.1, "total_cputime": 0.01, "total_time": 0.02}
 
 
@@ -213,11 +242,11 @@ def test_step_of_the_wall_clock_neither_ends_nor_prolongs_a_block() -> None:
     throttle(budget)
 
     clock.step(-7_200)
-    assert budget.blocked_until(WABA_ID) == START - timedelta(hours=2) + timedelta(minutes=5)
+    assert budget.blocked_until(WABA_ID, caller=APP) == START - timedelta(hours=2) + timedelta(minutes=5)
     clock.step(86_400)
-    assert budget.decide(WABA_ID, is_essential=True) is Decision.STOP
+    assert budget.decide(WABA_ID, caller=APP, is_essential=True) is Decision.STOP
     clock.advance(300)
-    assert budget.decide(WABA_ID, is_essential=True) is Decision.RUN
+    assert budget.decide(WABA_ID, caller=APP, is_essential=True) is Decision.RUN
 
 
 @pytest.mark.parametrize("header", ["", "null", "[]", "{", '{"x": 5}', '{"x": [5]}', '{"x": [{"call_count": "7"}]}'])
@@ -225,7 +254,7 @@ def test_header_that_makes_no_sense_tells_nothing(header: str) -> None:
     budget = QuotaBudget(FakeClock())
 
     assert budget.observe(waba_id="x", caller=APP, business_usage=header, app_usage=header) == {}
-    assert budget.decide("x", is_essential=False) is Decision.RUN
+    assert budget.decide("x", caller=APP, is_essential=False) is Decision.RUN
 
 
 def test_ids_of_headers_long_past_are_not_kept() -> None:

@@ -77,6 +77,7 @@ def test_graph_calls_are_counted(instruments: Instruments) -> None:
 def test_jobs_are_the_heartbeat(instruments: Instruments) -> None:
     instruments.job_started("poll", 0.25)
     instruments.job_failed("poll")
+    instruments.job_skipped("poll")
     instruments.probe_run("account", 1.5)
 
     assert value(instruments, "wamon_scheduler_heartbeat_timestamp_seconds") == STAMP
