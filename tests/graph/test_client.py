@@ -424,6 +424,8 @@ def test_what_a_failed_call_refused_is_not_remembered() -> None:
     rig.fetch()
 
     assert asked_fields(rig)[2] == asked_fields(rig)[0]
+    # A wrong id would else be counted and logged again with every poll.
+    assert rig.observer.dropped == []
 
 
 # --- retries ----------------------------------------------------------------------------------------------------------

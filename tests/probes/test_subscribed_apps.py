@@ -46,6 +46,19 @@ def test_without_a_known_app_only_what_is_seen_is_told(data: list[object], apps:
     assert read({"data": data}, app_id=None)[0].value == apps
 
 
+@pytest.mark.parametrize(
+    ("data", "apps"),
+    [
+        ([], {APP_ID: False}),
+        ([wrapped(APP_ID)], {APP_ID: True}),
+        # The token of an app that only watches: the sender's app is subscribed, and nothing is lost.
+        ([wrapped("7")], {"7": True}),
+    ],
+)
+def test_learned_app_is_missed_only_where_no_app_is_subscribed(data: list[object], apps: dict[str, bool]) -> None:
+    assert read({"data": data}, is_app_learned=True)[0].value == apps
+
+
 @pytest.mark.parametrize("edge", [None, [], "x", {}, {"data": None}, {"data": {"id": APP_ID}}])
 def test_answer_without_a_list_is_not_known(edge: object) -> None:
     assert read(edge) == [WEBHOOK_SUBSCRIBED.reading(WABA, None, raw="no list named data")]

@@ -121,18 +121,24 @@ class Settings:
         """The Graph version to ask for: the configured one, else the newest but one of the table."""
         return self.graph_version or table.default_version(now)
 
+    def account_target(self, account: AccountSettings, *, learned_app_id: str | None, version: str) -> AccountTarget:
+        """One account for the probes; `learned_app_id` is the app that debug_token told of its token, None if none."""
+        app = self.app(account.app)
+        return AccountTarget(
+            name=account.name,
+            waba_id=account.waba_id,
+            token=account.token,
+            app_id=app.app_id if app else learned_app_id,
+            is_app_learned=app is None and learned_app_id is not None,
+            phone_number_ids=account.phone_number_ids,
+            expected_callback_url=account.callback_url,
+            version=version,
+        )
+
     def account_targets(self, learned_app_ids: Mapping[str, str], *, version: str) -> tuple[AccountTarget, ...]:
         """The accounts for the probes; `learned_app_ids` are those that debug_token told, by the token's alias."""
         return tuple(
-            AccountTarget(
-                name=account.name,
-                waba_id=account.waba_id,
-                token=account.token,
-                app_id=app.app_id if (app := self.app(account.app)) else learned_app_ids.get(account.token),
-                phone_number_ids=account.phone_number_ids,
-                expected_callback_url=account.callback_url,
-                version=version,
-            )
+            self.account_target(account, learned_app_id=learned_app_ids.get(account.token), version=version)
             for account in self.accounts
         )
 

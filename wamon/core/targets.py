@@ -11,7 +11,8 @@ from wamon.core.health import Subject
 class AccountTarget:
     """One WABA as one token sees it.
 
-    `app_id` is the app whose subscription counts, None while neither configuration nor debug_token has told it.
+    `app_id` is the app whose subscription counts, None while neither configuration nor debug_token has told it;
+    `is_app_learned` is true when only debug_token did.
     `phone_number_ids` are the numbers to watch, empty for all.
     """
 
@@ -19,6 +20,7 @@ class AccountTarget:
     waba_id: str
     token: str
     app_id: str | None = None
+    is_app_learned: bool = False
     phone_number_ids: frozenset[str] = frozenset()
     expected_callback_url: str | None = None
     version: str

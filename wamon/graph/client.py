@@ -16,8 +16,9 @@ from wamon.core.ports import Edge, GraphQuery, JsonObject, UrlQuery
 from wamon.core.timing import Clock
 from wamon.graph.credentials import Credentials
 from wamon.graph.faults import Question, Trouble, find_trouble, read_object
-from wamon.graph.fields import Field, Refusal, likeliest_place, places_of, read_fields, without, write_fields
+from wamon.graph.fields import Field, Refusal, read_fields, without, write_fields
 from wamon.graph.http import HttpFailure, HttpReader, Reply, require_safe_url
+from wamon.graph.lessons import Lessons, is_nested_edge, refusals_of
 from wamon.graph.paging import Pages
 from wamon.graph.quota import Decision, QuotaBudget
 from wamon.graph.redaction import Redactor
@@ -40,9 +41,7 @@ FIRST_BACKOFF_SECONDS: Final = 1.0
 LONGEST_BACKOFF_SECONDS: Final = 20.0
 
 # A version loses or gains a few names, never this many: the object is of another kind than the one asked for.
-MAX_REFUSED_FIELDS: Final = 6
-# What Meta refused yesterday it may have today, so that each lesson is learned again once a day.
-LESSON_SECONDS: Final = 86_400.0
+MAX_REFUSALS: Final = 6
 
 
 class GraphObserver(Protocol):
@@ -85,14 +84,6 @@ class _Call:
     secret_params: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Lesson:
-    """Which names one kind of query must do without."""
-
-    refusals: frozenset[Refusal]
-    learned_at: float
-
-
 class GraphClient:
     """Asks Meta, and only ever asks: no call changes anything. Safe to share between tasks."""
 
@@ -107,15 +98,20 @@ class GraphClient:
         budget: QuotaBudget,
         observer: GraphObserver,
         transport: httpx.AsyncBaseTransport | None = None,
+        learned_app_id: Callable[[str], str | None] = lambda _token: None,
         timeout_seconds: float = TIMEOUT_SECONDS,
         max_concurrency: int = MAX_CONCURRENCY,
         max_body_bytes: int = MAX_BODY_BYTES,
         max_pages: int = MAX_PAGES,
     ) -> None:
-        """Raises ConfigurationError for a base URL to which no secret may travel."""
+        """Raises ConfigurationError for a base URL to which no secret may travel.
+
+        `learned_app_id` tells the app of a token (by alias) whose app nobody configured, None while it is not known.
+        """
         self._base_url = require_safe_url(base_url, name="the Graph base URL")
         self._version = version
         self._credentials = credentials
+        self._learned_app_id = learned_app_id
         self._clock = clock
         self._random = random
         self._budget = budget
@@ -123,7 +119,7 @@ class GraphClient:
         self._max_pages = max_pages
         self._redact = Redactor(credentials.secrets())
         self._slots = asyncio.Semaphore(max_concurrency)
-        self._lessons: dict[tuple[str, str], _Lesson] = {}
+        self._lessons = Lessons(clock)
         self._http = HttpReader(
             clock=clock,
             transport=transport,
@@ -133,24 +129,22 @@ class GraphClient:
         )
 
     async def fetch(self, query: GraphQuery, *, is_essential: bool) -> Answer:
-        """Ask one query to its end: retried, paged, less the names that Meta refuses.
+        """Ask one query to its end: retried, paged, less the names and the nested edges that Meta refuses.
 
-        Raises a GraphFault; ConfigurationError when the query names a credential that nobody configured. A refused name
-        that is an edge of the query, or the one that the query names first, raises Refused: without it the answer would
-        not be the one that was asked for, and a node that lacks it is of another kind.
+        Raises a GraphFault; ConfigurationError when the query names a credential that nobody configured. An edge that
+        is not nested is left out, as Graph itself leaves it out when it is empty: a query of the edge tells which.
         """
         call = self._prepare(query)
         self._check_budget(call, is_essential=is_essential)
-        wanted = read_fields(query.edge.fields if query.edge else query.fields)
-        first, wanted = await self._first_page(call, query, wanted)
+        first, asked = await self._first_page(call, query)
         body = dict(first.body)
         if query.edge is not None:
-            body = await self._complete(call, query.edge, wanted, first.body)
-        for edge in (field for field in query.fields if isinstance(field, Edge)):
+            body = await self._complete(call, query.edge, asked, first.body)
+        inner = {field.name: field.inner for field in asked}
+        for edge in (field for field in query.fields if isinstance(field, Edge) and field.name in inner):
             if isinstance(page := body.get(edge.name), Mapping):
-                inner = next(field.inner for field in wanted if field.name == edge.name)
                 edge_call = replace(call, url=f"{call.url}/{edge.name}")
-                body[edge.name] = await self._complete(edge_call, edge, inner, page)
+                body[edge.name] = await self._complete(edge_call, edge, inner[edge.name], page)
         return replace(first, body=body)
 
     async def fetch_url(self, query: UrlQuery) -> JsonObject:
@@ -176,6 +170,10 @@ class GraphClient:
     def budget(self) -> QuotaBudget:
         return self._budget
 
+    def caller_of(self, token: str) -> str:
+        """Whose quota this token's calls are charged to: its app, or the token itself while its app is not known."""
+        return self._credentials.app_ids.get(token) or self._learned_app_id(token) or f"token {token}"
+
     # --- a query made ready -------------------------------------------------------------------------------------------
 
     def _prepare(self, query: GraphQuery) -> _Call:
@@ -186,8 +184,7 @@ class GraphClient:
             caller, asker = query.as_app, f"app {query.as_app}"
             token = self._credentials.app_access_token(query.as_app)
         elif query.token is not None:
-            caller = self._credentials.app_ids.get(query.token, f"token {query.token}")
-            asker = f"access token {query.token!r}"
+            caller, asker = self.caller_of(query.token), f"access token {query.token!r}"
             token = self._credentials.access_token(query.token)
             if proof := self._credentials.appsecret_proof(query.token):
                 params["appsecret_proof"] = proof
@@ -208,50 +205,50 @@ class GraphClient:
         """Raises Throttled, with nothing sent, while the quota does not allow this call."""
         blocked_until = self._budget.blocked_until(call.waba_id, caller=call.caller)
         if blocked_until is not None:
-            message = f"not asking about {call.question.thing}: Meta's quota is used up, waiting as long as Meta says"
-            raise Throttled(message, retry_after=blocked_until - self._clock.now())
-        decision = self._budget.decide(call.waba_id, is_essential=is_essential, caller=call.caller)
+            when = f"until {blocked_until:%H:%M} UTC"
+            raise Throttled(
+                f"not asking about {call.question.thing} {when}: Meta's call quota is used up",
+                retry_after=blocked_until - self._clock.now(),
+            )
+        decision = self._budget.decide(call.waba_id, caller=call.caller, is_essential=is_essential)
         if decision is Decision.ESSENTIAL_ONLY:
-            message = f"not asking about {call.question.thing}: Meta's quota is nearly used up, essential probes only"
-            raise Throttled(message, retry_after=None)
+            raise Throttled(
+                f"not asking about {call.question.thing}: Meta's call quota is nearly used up, "
+                "the rest is left to the essential probes",
+                retry_after=None,
+            )
 
-    # --- names that Meta refuses --------------------------------------------------------------------------------------
+    # --- pages --------------------------------------------------------------------------------------------------------
 
-    async def _first_page(
-        self, call: _Call, query: GraphQuery, wanted: tuple[Field, ...]
-    ) -> tuple[Answer, tuple[Field, ...]]:
+    async def _first_page(self, call: _Call, query: GraphQuery) -> tuple[Answer, tuple[Field, ...]]:
         """The first page, and what was asked for in the end."""
-        # The names tell the kind of node, and the kind decides which names there are: one WABA learns for all.
-        kind = (self._version, f"{query.edge.name if query.edge else ''}?{write_fields(wanted)}")
-        known = self._recall(kind)
-        refusals = known
+        wanted = read_fields(query.edge.fields if query.edge else query.fields)
+        known = self._lessons.recall(query)
+        refused: dict[Refusal, str] = {}
         while True:
-            asked = without(wanted, refusals)
+            asked = without(wanted, known.union(refused))
             try:
                 page = await self._page(call, asked, limit=query.edge.limit if query.edge else None)
             except Refused as fault:
-                refusal = _droppable(fault, query, asked)
-                if refusal is None or len(refusals - known) >= MAX_REFUSED_FIELDS:
+                more = refusals_of(fault, query, asked)
+                if not more or len(refused) >= MAX_REFUSALS:
                     raise
-                refusals |= {refusal}
-                node_type = fault.node_type or "unknown"
-                self._observer.dropped_field(node_type, refusal.name)
-                log.warning(
-                    "graph field refused, left out",
-                    extra={"version": self._version, "node_type": node_type, "field": refusal.name},
-                )
+                refused |= dict.fromkeys(more, fault.node_type or "unknown")
                 continue
-            if refusals != known:
-                self._lessons[kind] = _Lesson(refusals=refusals, learned_at=self._clock.monotonic())
+            if refused:
+                self._lessons.learn(query, known.union(refused))
+                self._tell_left_out(query, refused)
             return page, asked
 
-    def _recall(self, kind: tuple[str, str]) -> frozenset[Refusal]:
-        lesson = self._lessons.get(kind)
-        if lesson is None or self._clock.monotonic() - lesson.learned_at >= LESSON_SECONDS:
-            return frozenset()
-        return lesson.refusals
-
-    # --- pages --------------------------------------------------------------------------------------------------------
+    def _tell_left_out(self, query: GraphQuery, refused: Mapping[Refusal, str]) -> None:
+        """An edge that is not nested is not lost, so that it is not counted. `refused` has the node types."""
+        for refusal, node_type in refused.items():
+            about = {"version": self._version, "node_type": node_type, "field": refusal.name}
+            if is_nested_edge(refusal, query):
+                log.info("graph edge refused within its node, left to a call of its own", extra=about)
+                continue
+            self._observer.dropped_field(node_type, refusal.name)
+            log.warning("graph field refused, left out", extra=about)
 
     async def _complete(self, call: _Call, edge: Edge, wanted: tuple[Field, ...], first: JsonObject) -> dict[str, Any]:
         """The edge with the items of all its pages, and without its paging."""
@@ -353,22 +350,3 @@ def _thing(query: GraphQuery) -> str:
     else:
         thing = f"node {query.path}"
     return f"{query.edge.name} of {thing}" if query.edge else thing
-
-
-def _droppable(fault: Refused, query: GraphQuery, asked: tuple[Field, ...]) -> Refusal | None:
-    """The refused name, if the query still makes sense without it.
-
-    It does not without one of its edges, nor without the first plain name of a node (its id apart): a probe names first
-    what every node of the wanted kind has, so a node that lacks it is of another kind, and dropping name after name
-    would only hide that.
-    """
-    edges = {query.edge.name} if query.edge else {field.name for field in query.fields if isinstance(field, Edge)}
-    if fault.field is None or fault.field in edges:
-        return None
-    places = list(places_of(fault.field, asked))
-    if not places:
-        return None
-    place = likeliest_place(places, fault.node_type)
-    core = next((field.name for field in asked if field.name not in edges | {"id"}), None)
-    is_core = place == () and query.edge is None and fault.field in {core, "id"}
-    return None if is_core else Refusal(place, fault.field)

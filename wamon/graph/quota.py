@@ -35,19 +35,17 @@ _CODES_OF_THE_CALLER: Final = frozenset({4, 17, 32, 341})
 
 # What a quota belongs to: ("waba", its id), or ("caller", the app id or token alias).
 _Scope: TypeAlias = tuple[str, str]
+# What a header tells of one business object: the use by dimension, and the time to wait if any.
+_Told: TypeAlias = tuple[Mapping[str, float], timedelta | None]
 
 
 class Decision(StrEnum):
-    """Whether a probe may run. SLOW: every second time. ESSENTIAL_ONLY: not this one, it can wait. STOP: nobody."""
+    """Whether a call may be made. SLOW: every second time. ESSENTIAL_ONLY: not this one, it can wait. STOP: none."""
 
     RUN = "run"
     SLOW = "slow"
     ESSENTIAL_ONLY = "essential_only"
     STOP = "stop"
-
-    @property
-    def may_run(self) -> bool:
-        return self in {Decision.RUN, Decision.SLOW}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,27 +70,21 @@ class QuotaBudget:
         self._clock = clock
         self._usage: dict[_Scope, _Usage] = {}
         self._blocks: dict[_Scope, _Block] = {}
-        self._caller_of: dict[str, str] = {}
 
     def used(self, waba_id: str) -> Mapping[str, float]:
         """0 to 1 by dimension; empty while no answer of the last hour has told."""
         return self._current(("waba", waba_id))
 
-    def decide(self, waba_id: str | None, *, is_essential: bool, caller: str | None = None) -> Decision:
-        """Whether a probe of this WABA may run; None for one that asks about no WABA.
-
-        `caller` is the app id or token alias that would ask; without it, the one that last asked about this WABA, and
-        for no WABA the worst of all.
-        """
+    def decide(self, waba_id: str | None, *, caller: str, is_essential: bool) -> Decision:
+        """Whether a call about this WABA may be made, None for one about no WABA; `caller` is whose quota it is."""
         if self.blocked_until(waba_id, caller=caller) is not None:
             return Decision.STOP
-        figures = [self._current(scope) for scope in self._measures(waba_id, caller)]
-        used = max((ratio for each in figures for ratio in each.values()), default=0.0)
+        used = max(self._measure(waba_id, caller).values(), default=0.0)
         if used >= ESSENTIAL_ONLY_FROM and not is_essential:
             return Decision.ESSENTIAL_ONLY
         return Decision.SLOW if used >= SLOW_FROM else Decision.RUN
 
-    def blocked_until(self, waba_id: str | None, *, caller: str | None = None) -> datetime | None:
+    def blocked_until(self, waba_id: str | None, *, caller: str) -> datetime | None:
         """When calls may go on; None when nothing holds them up."""
         now = self._clock.monotonic()
         until = max((self._blocks[s].until for s in self._scopes(waba_id, caller) if s in self._blocks), default=now)
@@ -101,11 +93,14 @@ class QuotaBudget:
     def observe(
         self, *, waba_id: str | None, caller: str, business_usage: str | None, app_usage: str | None
     ) -> Mapping[str, Mapping[str, float]]:
-        """Take in the usage headers of one answer; the use by WABA that they told."""
+        """Take in the usage headers of one answer; the use by WABA that they told.
+
+        The key may be the business in place of the WABA that was asked for, which then gets the worst of all figures.
+        """
         self._forget_old()
-        if waba_id is not None:
-            self._caller_of[waba_id] = caller
         told = dict(_read_business_usage(business_usage))
+        if told and waba_id is not None:
+            told.setdefault(waba_id, _worst(told.values()))
         for each, (used, regain) in told.items():
             self._note(("waba", each), used, regain)
         # Where both kinds apply, the business use case counts.
@@ -135,21 +130,13 @@ class QuotaBudget:
 
     # --- the memory ---------------------------------------------------------------------------------------------------
 
-    def _scopes(self, waba_id: str | None, caller: str | None) -> Iterable[_Scope]:
+    def _scopes(self, waba_id: str | None, caller: str) -> Iterable[_Scope]:
         """Everything whose block holds up such a call."""
-        if waba_id is None:
-            return [("caller", caller)] if caller else [scope for scope in self._blocks if scope[0] == "caller"]
-        caller = caller or self._caller_of.get(waba_id)
-        return [("waba", waba_id), *([("caller", caller)] if caller else [])]
+        return [("caller", caller), *([("waba", waba_id)] if waba_id is not None else [])]
 
-    def _measures(self, waba_id: str | None, caller: str | None) -> Iterable[_Scope]:
-        """Everything whose use counts for such a call: the WABA's own where it is known, else the app's."""
-        if waba_id is not None and self._current(("waba", waba_id)):
-            return [("waba", waba_id)]
-        caller = caller or self._caller_of.get(waba_id or "")
-        if caller:
-            return [("caller", caller)]
-        return [scope for scope in self._usage if scope[0] == "caller"] if waba_id is None else []
+    def _measure(self, waba_id: str | None, caller: str) -> Mapping[str, float]:
+        """The use that counts for such a call: the WABA's own where it is known, else the caller's."""
+        return self.used(waba_id or "") or self._current(("caller", caller))
 
     def _current(self, scope: _Scope) -> Mapping[str, float]:
         usage = self._usage.get(scope)
@@ -180,7 +167,7 @@ class QuotaBudget:
 # --- the headers ------------------------------------------------------------------------------------------------------
 
 
-def _read_business_usage(header: str | None) -> Iterator[tuple[str, tuple[Mapping[str, float], timedelta | None]]]:
+def _read_business_usage(header: str | None) -> Iterator[tuple[str, _Told]]:
     """X-Business-Use-Case-Usage: for each business object the worst figures, and the time to wait if any.
 
     Where the management use case is listed it alone counts: it is the one our calls are charged to, and a sender that
@@ -189,13 +176,22 @@ def _read_business_usage(header: str | None) -> Iterator[tuple[str, tuple[Mappin
     for business_id, listed in _json_object(header).items():
         cases = [case for case in listed if isinstance(case, Mapping)] if isinstance(listed, list) else []
         cases = [case for case in cases if case.get("type") == MANAGEMENT] or cases
-        figures = [_figures(case) for case in cases]
-        worst = {name: max(each.get(name, 0.0) for each in figures) for each in figures for name in each}
+        worst, wait = _worst((_figures(case), _wait(case)) for case in cases)
         if worst:
-            minutes = max(_number(case.get("estimated_time_to_regain_access")) or 0.0 for case in cases)
-            # The limit comes first, since a timedelta cannot hold every number that a header can.
-            wait = timedelta(minutes=min(minutes, LONGEST_WAIT / timedelta(minutes=1)))
-            yield business_id, (worst, wait or None)
+            yield business_id, (worst, wait)
+
+
+def _worst(told: Iterable[_Told]) -> _Told:
+    """The highest figure of each dimension, and the longest wait."""
+    pairs = list(told)
+    used = {name: max(each.get(name, 0.0) for each, _ in pairs) for each, _ in pairs for name in each}
+    return used, max((wait for _, wait in pairs if wait), default=None)
+
+
+def _wait(case: Mapping[str, Any]) -> timedelta | None:
+    minutes = _number(case.get("estimated_time_to_regain_access")) or 0.0
+    # The limit comes first, since a timedelta cannot hold every number that a header can.
+    return timedelta(minutes=min(minutes, LONGEST_WAIT / timedelta(minutes=1))) or None
 
 
 def _figures(item: Mapping[str, Any]) -> Mapping[str, float]:

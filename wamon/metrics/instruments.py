@@ -105,7 +105,7 @@ COMMIT_FAILURES = _family(
 SERIES_DROPPED = _family(
     "counter",
     "wamon_series_dropped_total",
-    "Series left out of scrapes because of metrics.max_series; it grows with each scrape while something is left out.",
+    "Series left out of scrapes because of metrics_max_series; it grows with each scrape while something is left out.",
 )
 INSTRUMENTS: Final = (
     BUILD_INFO,

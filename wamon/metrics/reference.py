@@ -18,7 +18,7 @@ of it is at `/metrics` on the private listener, in Prometheus's text format 0.0.
   else has no series. The `last_known` families tell what it was. No series is never a zero.
 - Times are in unix seconds. A moment that will not come, as the expiry of a token that never expires, has no series.
 - Counters of the state survive restarts; those of the process start again at 0.
-- Above `metrics.max_series` the families marked *optional* are left out, the last in this list first.
+- Above `metrics_max_series` the families marked *optional* are left out, the last in this list first.
 """
 
 

@@ -232,28 +232,27 @@ RESTRICTED_CODES = frozenset({368, 131031})
 
 
 def run(target: AccountTarget) -> ProbeSteps:
-    """Ask for the account in one call, and for an edge by itself where Meta refuses to nest it or leaves it out.
+    """Ask for the account in one call, and for an edge by itself where it is left out.
 
-    Graph leaves a nested edge out when it is empty, but also when the token may not read it: only the edge's own answer
-    tells which, and neither an empty account nor a lost subscription may be claimed without it.
+    The client leaves an edge out when Meta refuses to nest it; Graph does when it is empty, but also when the token may
+    not read it. Only the edge's own answer tells which, and neither an empty account nor a lost subscription may be
+    claimed without it.
     """
     numbers = Edge("phone_numbers", _number_fields(target.version), limit=PAGE)
     apps = Edge("subscribed_apps", ())
     try:
-        try:
-            account = yield _query(target, fields=(*WABA_FIELDS, numbers, apps))
-        except Refused as fault:
-            _check_kind(target, fault)
-            if fault.code in RESTRICTED_CODES:
-                restricted = WABA_STATUS.reading(target.subject, "RESTRICTED", raw=f"code {fault.code}")
-                return Report(readings=(restricted,), fault=fault)
-            account = yield _query(target, fields=WABA_FIELDS)
+        account = yield _query(target, fields=(*WABA_FIELDS, numbers, apps))
+    except Refused as fault:
+        return _read_refusal(fault, target)
     except Denied as fault:
         answer = code_words(fault.code, fault.subcode)
         lost = () if fault.is_token else (TOKEN_ASSET_ACCESS.reading(_asset(target), False, raw=answer),)
         return Report(readings=lost, fault=fault)
     if account.get(numbers.name) is None:
-        account = {**account, numbers.name: (yield _query(target, edge=numbers))}
+        try:
+            account = {**account, numbers.name: (yield _query(target, edge=numbers))}
+        except Refused as fault:
+            return _read_refusal(fault, target)
     missed: GraphFault | None = None
     if account.get(apps.name) is None:
         try:
@@ -285,19 +284,23 @@ def _number_fields(version: str) -> tuple[str, ...]:
     return tuple(OLD_LIMIT_FIELD if name == NEW_LIMIT_FIELD else name for name in NUMBER_FIELDS)
 
 
-def _check_kind(target: AccountTarget, fault: Refused) -> None:
-    """Tell an id of another kind apart from a refused nesting. Raises Refused with the advice."""
+def _read_refusal(fault: Refused, target: AccountTarget) -> Report:
+    """What a refusal proves: a restricted account, or an id of another kind, whose fault then says where it belongs."""
+    if fault.code in RESTRICTED_CODES:
+        restricted = WABA_STATUS.reading(target.subject, "RESTRICTED", raw=f"code {fault.code}")
+        return Report(readings=(restricted,), fault=fault)
     if fault.node_type in (None, WABA_NODE_TYPE) or fault.field not in WABA_ONLY_FIELDS:
-        return
+        return Report(readings=(), fault=fault)
     kind, place = OTHER_NODE_TYPES.get(fault.node_type, (f"the id of a {fault.node_type}", ""))
-    raise Refused(
+    advice = Refused(
         f"account {target.name}: {target.waba_id} is {kind}, not a WABA id: "
         f"put the WhatsApp Business Account id into waba_id{place}",
         code=fault.code,
         subcode=fault.subcode,
         field=fault.field,
         node_type=fault.node_type,
-    ) from fault
+    )
+    return Report(readings=(), fault=advice)
 
 
 def _asset(target: AccountTarget) -> Subject:
@@ -467,7 +470,9 @@ def _read_subscriptions(account: JsonObject, target: AccountTarget) -> Iterator[
         return
     # Other apps may be invisible to this token, so their absence is never claimed (public reports, read 2026-11).
     apps = dict.fromkeys(subscribed, True)
-    if target.app_id is not None:
+    # A token that only watches may belong to an app that never receives webhooks: where nobody configured the app, it is
+    # missed only when no app is subscribed at all.
+    if target.app_id is not None and not (target.is_app_learned and subscribed):
         apps[target.app_id] = target.app_id in subscribed
     yield WEBHOOK_SUBSCRIBED.reading(target.subject, apps)
     override = text(mapping(subscribed.get(target.app_id or "")).get("override_callback_uri"))
