@@ -470,8 +470,8 @@ def _read_subscriptions(account: JsonObject, target: AccountTarget) -> Iterator[
         return
     # Other apps may be invisible to this token, so their absence is never claimed (public reports, read 2026-11).
     apps = dict.fromkeys(subscribed, True)
-    # A token that only watches may belong to an app that never receives webhooks: where nobody configured the app, it is
-    # missed only when no app is subscribed at all.
+    # A token that only watches may belong to an app that never receives webhooks: where nobody configured the app, it
+    # is missed only when no app is subscribed at all.
     if target.app_id is not None and not (target.is_app_learned and subscribed):
         apps[target.app_id] = target.app_id in subscribed
     yield WEBHOOK_SUBSCRIBED.reading(target.subject, apps)

@@ -1,0 +1,332 @@
+"""The composition root: builds the parts from the settings, starts them in order, stops them in reverse."""
+
+import asyncio
+import contextlib
+import logging
+import random
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from wamon import __version__
+from wamon.config.settings import AccountSettings, Settings
+from wamon.core.health import Snapshot, Subject, SubjectKind
+from wamon.core.ports import Notifier, Probe, signals_by_name
+from wamon.core.state import Changes, Monitored, State, Ticked
+from wamon.core.step import Policy
+from wamon.core.targets import AccountTarget, Target
+from wamon.core.timing import Clock
+from wamon.engine import Engine
+from wamon.graph.client import GraphClient, GraphObserver, Transport
+from wamon.graph.credentials import Credentials
+from wamon.graph.quota import QuotaBudget
+from wamon.metrics.exposition import Exposition
+from wamon.metrics.instruments import Instruments, Scrape
+from wamon.notify.log import LogNotifier
+from wamon.notify.message import Links
+from wamon.notify.outbox import Outbox
+from wamon.notify.slack import SlackBot, SlackWebhook
+from wamon.polling import Poller, Watch
+from wamon.probes import PROBES, SIGNALS, account, api_version, app, token
+from wamon.rules import RULES
+from wamon.schedule import Job, Scheduler
+from wamon.store import SqliteStore
+from wamon.web.landing import Health, Landing, landing
+from wamon.web.private import private_app
+from wamon.web.server import bind, serve
+
+log = logging.getLogger(__name__)
+
+TICK = "tick"
+PRUNE = "prune"
+BUILTIN = "builtin"
+# A year to compare with, and a month to do it in.
+HISTORY_KEPT = timedelta(days=396)
+# A tick that is this many ticks late means that the loop hangs or a commit never ends.
+MISSED_TICKS = 4
+
+
+class Daemon:
+    """The parts of one wamon, wired. `opened` takes and gives back what outlives a call; `run` is the whole life."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock,
+        random: random.Random,
+        transport: Transport | None = None,
+    ) -> None:
+        """`transport` replaces the network towards the Graph API. Raises ConfigurationError."""
+        self._settings = settings
+        self._clock = clock
+        self.version = settings.version(settings.versions, clock.now())
+        self.rules = settings.bound_rules(RULES)
+        self.notifiers = build_notifiers(settings)
+        self.instruments = Instruments(
+            version=__version__, clock=clock, probes=[probe.name for probe in PROBES], receivers=self.notifiers
+        )
+        self.exposition = Exposition(
+            SIGNALS,
+            rules=self.rules,
+            probes=PROBES,
+            mode=settings.alerting_mode,
+            max_series=settings.metrics_max_series,
+        )
+        self.store = SqliteStore(settings.database)
+        self.engine = Engine(
+            store=self.store,
+            policy=Policy(rules=self.rules, receivers=tuple(self.notifiers), tick_interval=tick_interval(settings)),
+            clock=clock,
+            observer=self.instruments,
+            publish=self._publish,
+        )
+        self.budget = QuotaBudget(clock)
+        self.client = build_client(
+            settings,
+            clock=clock,
+            random=random,
+            budget=self.budget,
+            observer=self.instruments,
+            transport=transport,
+            learned_app_id=self._learned_app_id,
+        )
+        self.poller = Poller(
+            client=self.client, budget=self.budget, engine=self.engine, clock=clock, observer=self.instruments
+        )
+        self.outbox = Outbox(
+            store=self.store,
+            notifiers=self.notifiers,
+            rules=self.rules,
+            links=Links(),
+            state=lambda: self.engine.state,
+            clock=clock,
+            random=random,
+            observer=self.instruments,
+        )
+        self.scrape = Scrape(self.exposition, self.instruments)
+        # Not by the wall clock, whose jumps say nothing about us.
+        self._ticked_at = clock.monotonic()
+        self._is_first_round_done = False
+
+    # --- the life -----------------------------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event, *, listening: Callable[[str], None] = lambda _url: None) -> None:
+        """Serve, poll and notify until `stop` is set. Raises ConfigurationError, StoreError before anything runs.
+
+        `listening` is told the private listener's URL once it answers.
+        """
+        place = self._settings.private_listen
+        with bind(place.host, place.port) as sock:
+            async with self.opened(), asyncio.TaskGroup() as tasks:
+                url = _url(sock)
+                log.info(
+                    "watching",
+                    extra={
+                        "accounts": len(self._settings.accounts),
+                        "graph_version": self.version,
+                        "receivers": list(self.notifiers),
+                        "page": url,
+                    },
+                )
+                for warning in self._settings.warnings(self._clock.now()):
+                    log.warning("configuration", extra={"warning": warning})
+                listening(url)
+                app = private_app(scrape=self.scrape, health=self.health, landing=self.landing)
+                running = [
+                    tasks.create_task(serve(app, sock), name="private listener"),
+                    tasks.create_task(self.outbox.run(), name="outbox"),
+                    tasks.create_task(self._watch(), name="scheduler"),
+                ]
+                await stop.wait()
+                log.info("stopping")
+                for task in reversed(running):
+                    task.cancel()
+                    await asyncio.wait({task})
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """The store open, the state loaded, interrupted notifications due again; all of it given back at the end."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self.client.close)
+            for notifier in self.notifiers.values():
+                stack.push_async_callback(notifier.close)
+            await self.store.open()
+            stack.push_async_callback(self.store.close)
+            await self.engine.start(signals_by_name(SIGNALS), self.monitored())
+            self.instruments.reloaded(is_successful=True)
+            await self.outbox.recover()
+            yield
+
+    async def _watch(self) -> None:
+        scheduler = Scheduler(clock=self._clock, observer=self.instruments)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.first_round())
+            tasks.create_task(scheduler.run(self.jobs()))
+
+    # --- what runs when -----------------------------------------------------------------------------------------------
+
+    def watches(self) -> tuple[Watch, ...]:
+        """Every probe over every target, tokens first: debug_token may tell the app id that accounts are judged by."""
+        settings = self._settings
+        fast, slow = settings.poll_interval, settings.slow_poll_interval
+        rare = max(slow, api_version.PROBE.interval)
+        here = settings.instance_target(version=self.version)
+        return (
+            *(_watch(token.PROBE, t, slow) for t in settings.token_targets()),
+            *(
+                Watch(
+                    probe=account.PROBE,
+                    subject=Subject.waba(each.waba_id),
+                    target=partial(self._account_target, each),
+                    interval=fast,
+                )
+                for each in settings.accounts
+            ),
+            *(_watch(app.PROBE, t, slow) for t in settings.app_targets()),
+            _watch(api_version.PROBE, here, rare),
+        )
+
+    def jobs(self) -> tuple[Job, ...]:
+        interval = tick_interval(self._settings)
+        tick = Job(name=TICK, interval=interval, first_after=interval, run=self.tick)
+        prune = Job(name=PRUNE, interval=timedelta(days=1), first_after=timedelta(hours=1), run=self.prune)
+        return (tick, prune, *self.poller.jobs(self.watches()))
+
+    async def first_round(self) -> None:
+        """Ask everything once, so that a start does not look blind for an interval."""
+        watches = self.watches()
+        is_token = [watch.probe is token.PROBE for watch in watches]
+        await self.poller.first_round([watch for watch, first in zip(watches, is_token, strict=True) if first])
+        await self.poller.first_round([watch for watch, first in zip(watches, is_token, strict=True) if not first])
+        self._is_first_round_done = True
+
+    async def tick(self) -> None:
+        """Let time pass: readings age, rules that watch the clock speak, and everybody sees that we live."""
+        if await self.engine.observe(lambda moment: Ticked(moment=moment)):
+            self._ticked_at = self._clock.monotonic()
+        self.instruments.database_size.set(await self.store.size_bytes())
+
+    async def prune(self) -> None:
+        """Forget what is older than anybody will ask for, in slices, so that nobody waits long for the store."""
+        while await self.store.prune(self._clock.now() - HISTORY_KEPT):
+            pass
+
+    def _account_targets(self) -> tuple[AccountTarget, ...]:
+        """The accounts as they are asked about now, with the app ids that debug_token has told so far."""
+        snapshot = self.engine.state.snapshot
+        return self._settings.account_targets(learned_app_ids(snapshot), version=self.version)
+
+    def _account_target(self, account: AccountSettings) -> AccountTarget:
+        learned = self._learned_app_id(account.token)
+        return self._settings.account_target(account, learned_app_id=learned, version=self.version)
+
+    def _learned_app_id(self, alias: str) -> str | None:
+        return learned_app_id(self.engine.state.snapshot, Subject.token(alias))
+
+    def monitored(self) -> Monitored:
+        settings = self._settings
+        return Monitored(
+            waba_ids=frozenset(each.waba_id for each in settings.accounts),
+            tokens=frozenset(each.alias for each in settings.tokens()),
+            # Only those that are asked about: an app whose secret was taken away would stay as it was last seen.
+            app_ids=frozenset(each.app_id for each in settings.app_targets()),
+            versions=frozenset(settings.instance_target(version=self.version).versions),
+            probes=frozenset(probe.name for probe in PROBES),
+            rules=frozenset(rule.name for rule in self.rules),
+        )
+
+    # --- what is shown ------------------------------------------------------------------------------------------------
+
+    def health(self) -> Health:
+        patience = MISSED_TICKS * tick_interval(self._settings) + timedelta(seconds=30)
+        is_alive = self._clock.monotonic() - self._ticked_at < patience.total_seconds()
+        waiting = () if self._is_first_round_done else ("the first look at every account is not done yet",)
+        refused = () if self.engine.problem is None else (self.engine.problem,)
+        return Health(is_healthy=is_alive, not_ready_reasons=(*waiting, *refused, *self.outbox.problems))
+
+    def landing(self) -> Landing:
+        return landing(
+            self.engine.state,
+            health=self.health(),
+            rules=self.rules,
+            accounts=self._account_targets(),
+            version=__version__,
+            now=self._clock.now(),
+        )
+
+    def _publish(self, state: State, changes: Changes) -> None:
+        self.exposition.publish(state, changes)
+        if changes.transitions:
+            self.outbox.wake()
+
+
+def _watch(probe: Probe[Any], target: Target, interval: timedelta) -> Watch:
+    """A watch over a target that stays as it is."""
+    return Watch(probe=probe, subject=target.subject, target=lambda: target, interval=interval)
+
+
+def learned_app_ids(snapshot: Snapshot) -> Mapping[str, str]:
+    """The app that each token (by alias) belongs to, as debug_token told."""
+    told = ((subject, learned_app_id(snapshot, subject)) for subject in snapshot.subjects(SubjectKind.TOKEN))
+    return {subject.label("token") or "": app_id for subject, app_id in told if app_id}
+
+
+def learned_app_id(snapshot: Snapshot, token_subject: Subject) -> str | None:
+    """The app that a token belongs to, as debug_token told; None while it has not."""
+    info = snapshot.known(token_subject, token.TOKEN_INFO)
+    return info["app_id"] or None if info else None
+
+
+def tick_interval(settings: Settings) -> timedelta:
+    """How often time is let pass: four times a poll, but at least once a minute and at most once a second."""
+    return min(max(settings.poll_interval / 4, timedelta(seconds=1)), timedelta(minutes=1))
+
+
+def build_client(
+    settings: Settings,
+    *,
+    clock: Clock,
+    random: random.Random,
+    budget: QuotaBudget,
+    observer: GraphObserver,
+    transport: Transport | None = None,
+    learned_app_id: Callable[[str], str | None] = lambda _alias: None,
+) -> GraphClient:
+    """The Graph client with every credential of the configuration."""
+    tokens = settings.tokens()
+    credentials = Credentials.of(
+        {each.alias: each.secret for each in tokens},
+        app_secrets={each.app_id: each.app_secret for each in settings.apps if each.app_secret},
+        app_ids={each.alias: each.app_id for each in tokens if each.app_id},
+    )
+    return GraphClient(
+        base_url=settings.graph_base_url,
+        version=settings.version(settings.versions, clock.now()),
+        credentials=credentials,
+        clock=clock,
+        random=random,
+        budget=budget,
+        observer=observer,
+        transport=transport,
+        learned_app_id=learned_app_id,
+    )
+
+
+def build_notifiers(settings: Settings) -> Mapping[str, Notifier]:
+    """The receivers of alerts by name: Slack where it is configured, else the log; nobody when Prometheus alerts."""
+    if settings.alerting_mode != BUILTIN:
+        return {}
+    found: list[Notifier] = []
+    if settings.slack_webhook_url:
+        found.append(SlackWebhook(settings.slack_webhook_url))
+    if settings.slack_bot:
+        found.append(SlackBot(settings.slack_bot.token, settings.slack_bot.channel, base_url=settings.slack_base_url))
+    return {notifier.name: notifier for notifier in found or [LogNotifier()]}
+
+
+def _url(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
