@@ -1,10 +1,10 @@
 """What the tests of notify/ start from: a transition, the names around it, a rule, a store that owes something."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from tests.fakes import START, FakeClock
-from wamon.core.alerting import CloseReason, Severity, Timing, Transition, TransitionKind, alert_key
+from wamon.core.alerting import Alert, CloseReason, Severity, Timing, Transition, TransitionKind, alert_key
 from wamon.core.health import Sighting, Snapshot, Subject, SubjectKind
 from wamon.core.ports import Message, Notification, OutboxFigures, Owner, Receipt, Rule, clear
 from wamon.core.state import Changes
@@ -101,10 +101,16 @@ def number(index: int) -> Subject:
 
 
 async def owe(
-    store: SqliteStore, clock: FakeClock, transitions: Iterable[Transition], receivers: Sequence[str] = ("slack_bot",)
+    store: SqliteStore,
+    clock: FakeClock,
+    transitions: Iterable[Transition],
+    receivers: Sequence[str],
+    alerts: Sequence[Alert] = (),
 ) -> None:
     """Commit transitions, and so what is owed to the receivers."""
-    await store.commit(Changes(moment=clock.moment(), transitions=tuple(transitions), receivers=tuple(receivers)))
+    await store.commit(
+        Changes(moment=clock.moment(), transitions=tuple(transitions), receivers=tuple(receivers), alerts=tuple(alerts))
+    )
 
 
 class Recorder:
@@ -133,15 +139,17 @@ class Recorder:
 
 
 class Pigeon:
-    """A notifier that keeps what it carries; `fate` is asked first, and may raise."""
+    """A notifier that keeps what it carries; `on_send` is called first, then `fate` is asked, and may raise."""
 
     def __init__(self, name: str = "slack_bot") -> None:
         self.name = name
         self.tried: list[Message] = []
         self.carried: list[Message] = []
         self.fate: dict[int | None, Exception] = {}
+        self.on_send: Callable[[], None] = lambda: None
 
     async def send(self, message: Message) -> Receipt:
+        self.on_send()
         self.tried.append(message)
         error = self.fate.get(len(self.tried)) or self.fate.get(None)
         if error is not None:

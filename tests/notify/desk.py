@@ -10,10 +10,11 @@ from pathlib import Path
 
 from tests.fakes import START, FakeClock
 from tests.notify.cases import QUALITY, Recorder, number, owe, snapshot, transition
-from wamon.core.alerting import CloseReason, Severity, Transition, TransitionKind
+from wamon.core.alerting import Alert, AlertState, CloseReason, Severity, Transition, TransitionKind
 from wamon.core.errors import StoreError
 from wamon.core.ports import Message, Notifier, Receipt
 from wamon.core.state import State
+from wamon.notify.lane import STOP_SECONDS
 from wamon.notify.message import Links
 from wamon.notify.outbox import Outbox
 from wamon.store.sqlite import SqliteStore
@@ -43,9 +44,9 @@ class BrittleStore(SqliteStore):
         self._check("finish")
         await super().finish_notification(notification_id, receipt, at=at)
 
-    async def revive_interrupted(self, *, at: datetime) -> int:
+    async def revive_interrupted(self, receiver: str, *, at: datetime) -> int:
         self._check("revive")
-        return await super().revive_interrupted(at=at)
+        return await super().revive_interrupted(receiver, at=at)
 
 
 @dataclass(kw_only=True)
@@ -58,12 +59,20 @@ class Desk:
     notifiers: dict[str, Notifier]
     outbox: Outbox
 
-    def another(self) -> Outbox:
+    def another(self, *, stop_seconds: float = STOP_SECONDS) -> Outbox:
         """The outbox of the next process."""
-        return _outbox(self.store, self.clock, self.recorder, self.notifiers)
+        return _outbox(self.store, self.clock, self.recorder, self.notifiers, stop_seconds=stop_seconds)
 
-    async def owe(self, *transitions: Transition, receivers: tuple[str, ...] = ("slack_bot",)) -> None:
-        await owe(self.store, self.clock, transitions, receivers)
+    async def restart(self, *notifiers: Notifier) -> None:
+        """The next process takes over, with these receivers or with those of before."""
+        self.notifiers = {notifier.name: notifier for notifier in notifiers} or self.notifiers
+        self.outbox = self.another()
+        await self.outbox.recover()
+
+    async def owe(
+        self, *transitions: Transition, receivers: tuple[str, ...] = ("slack_bot",), alerts: tuple[Alert, ...] = ()
+    ) -> None:
+        await owe(self.store, self.clock, transitions, receivers, alerts)
 
     async def live(self, duration: timedelta) -> None:
         """Deliver for so long, as `run` would."""
@@ -72,7 +81,14 @@ class Desk:
             self.clock.advance(max((due_at - self.clock.now()).total_seconds(), 0.0))
 
 
-def _outbox(store: BrittleStore, clock: FakeClock, recorder: Recorder, notifiers: dict[str, Notifier]) -> Outbox:
+def _outbox(
+    store: BrittleStore,
+    clock: FakeClock,
+    recorder: Recorder,
+    notifiers: dict[str, Notifier],
+    *,
+    stop_seconds: float = STOP_SECONDS,
+) -> Outbox:
     return Outbox(
         store=store,
         notifiers=notifiers,
@@ -82,6 +98,7 @@ def _outbox(store: BrittleStore, clock: FakeClock, recorder: Recorder, notifiers
         clock=clock,
         random=Halves(),
         observer=recorder,
+        stop_seconds=stop_seconds,
     )
 
 
@@ -120,6 +137,23 @@ def cancelled(task: "asyncio.Task[None]") -> Iterator[None]:
 
 def opened(index: int = 0, severity: Severity = Severity.CRITICAL, *, when: datetime = START) -> Transition:
     return transition(severity=severity, subject=number(index), when=when)
+
+
+def firing(of: Transition) -> Alert:
+    """The alert that a transition opened, while it is open."""
+    return Alert(
+        key=of.key,
+        rule=of.rule,
+        subject=of.subject,
+        state=AlertState.FIRING,
+        severity=of.severity,
+        since=of.at,
+        last_observed_at=of.at,
+        last_confirmed_at=of.at,
+        episode=of.episode,
+        ordinal=of.ordinal,
+        opened_at=of.at,
+    )
 
 
 def closed(index: int = 0, *, when: datetime = START) -> Transition:

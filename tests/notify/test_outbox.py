@@ -10,8 +10,11 @@ from tests.notify.desk import Desk, at_desk, closed, opened, whos
 from wamon.core.alerting import Severity
 from wamon.core.errors import DeliveryDeferred, DeliveryRejected
 from wamon.core.ports import Message, Receipt
+from wamon.notify import MessageRejected
 
 DOWN = DeliveryDeferred("Slack cannot be reached: Connection refused")
+ARCHIVED = DeliveryRejected("Slack refused (is_archived): unarchive it", reason="is_archived")
+UNSPEAKABLE = MessageRejected("Slack refused (invalid_blocks): report it", reason="invalid_blocks")
 
 
 # --- what is owed arrives ---------------------------------------------------------------------------------------------
@@ -75,6 +78,40 @@ def test_resolved_never_overtakes_firing(tmp_path: Path) -> None:
         await desk.live(timedelta(minutes=1))
 
         assert whos(pigeon.tried) == ["CRITICAL 1000", "CRITICAL 1000", "RESOLVED 1000"]
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+def test_receiver_gets_a_short_burst_and_then_one_a_second(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+
+    async def scenario(desk: Desk) -> None:
+        sent_at: list[float] = []
+        pigeon.on_send = lambda: sent_at.append((desk.clock.now() - START).total_seconds())
+        await desk.owe(*(opened(index) for index in range(6)))
+        await desk.outbox.deliver_due()
+        desk.clock.advance(1.5)
+        await desk.owe(*(opened(index) for index in range(6, 9)))
+
+        await desk.outbox.deliver_due()
+
+        assert sent_at == [0, 0, 0, 1, 2, 3, 4.5, 5, 6]
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+def test_what_waits_and_what_is_being_sent_is_shown_while_it_is_sent(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+
+    async def scenario(desk: Desk) -> None:
+        shown: list[tuple[int, int]] = []
+        pigeon.on_send = lambda: shown.append((desk.recorder.figures.due, desk.recorder.figures.sending))
+        await desk.owe(opened(0), opened(1))
+
+        await desk.outbox.deliver_due()
+
+        assert shown == [(1, 1), (0, 1)]
+        assert desk.recorder.figures.sending == 0
 
     at_desk(tmp_path, scenario, pigeon)
 
@@ -198,6 +235,23 @@ def test_warning_is_given_up_after_a_day_and_a_critical_never(tmp_path: Path, ca
     assert record.__dict__["what"] == "Quality rating RED"
 
 
+def test_warning_is_not_given_up_for_its_age_alone(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+    pigeon.fate = {None: DOWN}
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened(severity=Severity.WARNING))
+        desk.clock.step(timedelta(days=3).total_seconds())
+
+        await desk.live(timedelta(seconds=200))
+        assert (len(pigeon.tried), desk.recorder.figures.dead) == (9, 0)
+        await desk.live(timedelta(minutes=10))
+
+        assert (len(pigeon.tried), desk.recorder.figures.dead) == (10, 1)
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
 def test_outage_is_logged_when_it_begins_and_when_it_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="wamon.notify")
     pigeon = Pigeon()
@@ -215,18 +269,75 @@ def test_outage_is_logged_when_it_begins_and_when_it_ends(tmp_path: Path, caplog
 # --- what a human must mend -------------------------------------------------------------------------------------------
 
 
-def test_refusal_is_a_dead_letter_and_a_problem_until_something_arrives(
+def test_refusal_of_the_receiver_waits_for_a_human_and_is_a_problem_until_something_arrives(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     pigeon = Pigeon()
-    pigeon.fate = {1: DeliveryRejected("Slack refused the message (is_archived): unarchive it", reason="is_archived")}
+    pigeon.fate = {1: ARCHIVED, 2: ARCHIVED}
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened())
+
+        assert await desk.outbox.deliver_due() == START + timedelta(minutes=5)
+
+        assert list(desk.outbox.problems) == ["slack_bot: Slack refused (is_archived): unarchive it"]
+        assert desk.recorder.outcomes == [("slack_bot", "deferred")]
+        assert (desk.recorder.figures.due, desk.recorder.figures.dead) == (1, 0)
+        await desk.live(timedelta(minutes=10))
+        assert whos(pigeon.carried) == ["CRITICAL 1000"]
+        assert pigeon.carried[0].remarks[-1].endswith("10 min late")
+        assert not desk.outbox.problems
+
+    at_desk(tmp_path, scenario, pigeon)
+
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.getMessage() == "notifications are refused"
+    assert record.__dict__["reason"] == "Slack refused (is_archived): unarchive it"
+    assert record.__dict__["subject"].endswith("waba_id=102290129340398")
+
+
+def test_refusal_of_the_receiver_costs_two_attempts_a_round_however_much_waits(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+    pigeon.fate = {None: ARCHIVED}
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(*(opened(index) for index in range(50)))
+
+        await desk.live(timedelta(minutes=14))
+
+        assert len(pigeon.tried) == 6
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+def test_refused_warning_is_given_up_after_a_day_and_a_critical_never(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+    pigeon.fate = {None: ARCHIVED}
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened(0, Severity.CRITICAL), opened(1, Severity.WARNING))
+
+        await desk.live(timedelta(hours=25))
+
+        (letter,) = await desk.store.dead_letters()
+        assert letter.notification.transition.severity is Severity.WARNING
+        assert desk.recorder.figures.due == 1
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+def test_message_that_is_at_fault_itself_is_a_dead_letter_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pigeon = Pigeon()
+    pigeon.fate = {1: UNSPEAKABLE}
 
     async def scenario(desk: Desk) -> None:
         await desk.owe(opened())
 
         assert await desk.outbox.deliver_due() is None
 
-        assert list(desk.outbox.problems) == ["slack_bot: Slack refused the message (is_archived): unarchive it"]
+        assert list(desk.outbox.problems) == ["slack_bot: Slack refused (invalid_blocks): report it"]
         assert desk.recorder.outcomes == [("slack_bot", "rejected")]
         assert desk.recorder.figures.dead == 1
         await desk.owe(opened(1))
@@ -236,24 +347,7 @@ def test_refusal_is_a_dead_letter_and_a_problem_until_something_arrives(
     at_desk(tmp_path, scenario, pigeon)
 
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert record.__dict__["reason"] == "Slack refused the message (is_archived): unarchive it"
-    assert record.__dict__["subject"].endswith("waba_id=102290129340398")
-
-
-def test_rows_of_a_receiver_that_is_gone_are_dead_letters(tmp_path: Path) -> None:
-    pigeon = Pigeon()
-
-    async def scenario(desk: Desk) -> None:
-        await desk.owe(opened(), closed(), receivers=("pager",))
-
-        await desk.live(timedelta(seconds=1))
-
-        assert [letter.reason for letter in await desk.store.dead_letters()] == [
-            "this receiver is not configured any more"
-        ] * 2
-        assert not desk.outbox.problems
-
-    at_desk(tmp_path, scenario, pigeon)
+    assert record.__dict__["reason"] == "Slack refused (invalid_blocks): report it"
 
 
 def test_message_that_wamon_fails_on_is_logged_and_does_not_stop_the_others(

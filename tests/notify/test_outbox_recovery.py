@@ -10,11 +10,13 @@ from tests.notify.cases import Pigeon, notification, transition
 from tests.notify.desk import Desk, at_desk, cancelled, closed, opened
 from wamon.core.errors import DeliveryDeferred, StoreError
 from wamon.core.ports import Message, Receipt
+from wamon.notify import MessageRejected
 from wamon.notify.slack import SlackBot, SlackWebhook
 from wamon.sim.serve import serve
 from wamon.sim.slack import SlackChannel, slack_app
 
 DOWN = DeliveryDeferred("Slack cannot be reached: Connection refused")
+UNSPEAKABLE = MessageRejected("Slack refused (invalid_blocks): report it", reason="invalid_blocks")
 LOST = DeliveryDeferred("Slack did not answer: timed out", may_have_arrived=True)
 
 
@@ -60,7 +62,7 @@ def test_crash_between_acceptance_and_commit_sends_again_and_says_so(tmp_path: P
 
     async def scenario(desk: Desk) -> None:
         await desk.owe(opened())
-        (row,) = await desk.store.due_notifications(desk.clock.now(), limit=1)
+        (row,) = await desk.store.due_notifications("slack_bot", desk.clock.now(), limit=1)
         await desk.store.begin_attempt(row.id, at=desk.clock.now())
         # Here Slack accepted it, and the process died.
         next_process = desk.another()
@@ -222,18 +224,40 @@ def test_run_survives_a_store_that_fails(tmp_path: Path, caplog: pytest.LogCaptu
     assert caplog.messages == ["outbox cannot use the store", "outbox can use the store again"]
 
 
+class Slow(Pigeon):
+    """Its answer comes when it may."""
+
+    def __init__(self, name: str = "slack_bot") -> None:
+        super().__init__(name)
+        self.has_begun = asyncio.Event()
+        self.may_end = asyncio.Event()
+
+    async def send(self, message: Message) -> Receipt:
+        self.has_begun.set()
+        await self.may_end.wait()
+        return await super().send(message)
+
+
+def test_slow_receiver_holds_up_no_other(tmp_path: Path) -> None:
+    async def scenario(desk: Desk) -> None:
+        slow, quick = Slow("slack_webhook"), Pigeon("slack_bot")
+        await desk.restart(slow, quick)
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            with cancelled(group.create_task(desk.outbox.run())):
+                for index in range(3):
+                    await desk.owe(opened(index), receivers=("slack_webhook", "slack_bot"))
+                    desk.outbox.wake()
+                    await slow.has_begun.wait()
+                    while len(quick.carried) <= index:
+                        await desk.store.outbox_figures()
+                slow.may_end.set()
+
+        assert len(slow.carried) <= 1
+
+    at_desk(tmp_path, scenario)
+
+
 def test_stopped_in_the_middle_what_was_accepted_is_noted(tmp_path: Path) -> None:
-    class Slow(Pigeon):
-        def __init__(self) -> None:
-            super().__init__()
-            self.has_begun = asyncio.Event()
-            self.may_end = asyncio.Event()
-
-        async def send(self, message: Message) -> Receipt:
-            self.has_begun.set()
-            await self.may_end.wait()
-            return await super().send(message)
-
     async def scenario(desk: Desk) -> None:
         pigeon = Slow()
         desk.notifiers["slack_bot"] = pigeon
@@ -252,6 +276,34 @@ def test_stopped_in_the_middle_what_was_accepted_is_noted(tmp_path: Path) -> Non
         assert len(pigeon.carried) == 1
 
     at_desk(tmp_path, scenario)
+
+
+def test_stop_does_not_wait_for_ever_and_the_next_process_sends_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(desk: Desk) -> None:
+        pigeon = Slow()
+        desk.notifiers["slack_bot"] = pigeon
+        outbox = desk.another(stop_seconds=0.05)
+        await desk.owe(opened())
+        running = asyncio.ensure_future(outbox.run())
+        await pigeon.has_begun.wait()
+
+        running.cancel()
+        async with asyncio.timeout(20):
+            with pytest.raises(asyncio.CancelledError):
+                await running
+
+        pigeon.may_end.set()
+        await desk.restart()
+        await desk.outbox.deliver_due()
+        assert [message.remarks for message in pigeon.carried] == [
+            ("possible duplicate: an earlier attempt may have arrived",)
+        ]
+
+    at_desk(tmp_path, scenario)
+
+    assert "stopped before the receiver answered" in caplog.messages
 
 
 # --- with Slack -------------------------------------------------------------------------------------------------------
@@ -326,19 +378,22 @@ def test_accepted_and_then_lost_arrives_twice_and_says_so(tmp_path: Path, fault:
     at_desk(tmp_path, scenario)
 
 
-def test_revoked_token_is_a_problem_until_the_next_success(tmp_path: Path) -> None:
+def test_archived_channel_delays_what_is_owed_until_it_is_back(tmp_path: Path) -> None:
     async def scenario(desk: Desk) -> None:
-        channel = SlackChannel(now=desk.clock.now)
+        channel = SlackChannel(now=desk.clock.now, is_archived=True)
         async with serve(slack_app(channel)) as url:
             desk.notifiers["slack_bot"] = SlackBot(channel.bot_token, channel.id, url + "/api", timeout_seconds=5)
             desk.outbox = desk.another()
-            channel.faults.add("error", code="token_revoked", times=1)
             await desk.owe(opened(), opened(1))
+            await desk.live(timedelta(hours=30))
+            (problem,) = desk.outbox.problems
+            channel.is_archived = False
 
-            await desk.outbox.deliver_due()
+            await desk.live(timedelta(minutes=6))
 
-            assert len(await desk.store.dead_letters()) == 1
-            assert len(channel.messages) == 1
+            assert "unarchive" in problem
+            assert len(channel.messages) == 2
+            assert await desk.store.dead_letters() == ()
             assert not desk.outbox.problems
             await desk.notifiers["slack_bot"].close()
 
@@ -349,6 +404,6 @@ def test_notification_of_the_cases_is_that_of_the_store(tmp_path: Path) -> None:
     async def scenario(desk: Desk) -> None:
         await desk.owe(transition())
 
-        assert await desk.store.due_notifications(START, limit=9) == (notification(transition()),)
+        assert await desk.store.due_notifications("slack_bot", START, limit=9) == (notification(transition()),)
 
     at_desk(tmp_path, scenario)

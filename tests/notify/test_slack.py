@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.fakes import FakeClock
-from tests.notify.slack_world import MESSAGE, SECRET_PATH, SHORT, WAYS, World, in_world
+from tests.notify.slack_world import MESSAGE, SECRET_PATH, SHORT, TIMEOUT, WAYS, World, in_world
 from wamon.core.errors import DeliveryDeferred, DeliveryError
 from wamon.core.ports import Receipt
 from wamon.notify.slack import SlackWebhook
@@ -161,7 +161,11 @@ def test_answer_that_does_not_come_leaves_doubt(way: str, fault: str, arrived: i
     in_world(scenario)
 
 
-def test_answer_in_drops_is_not_waited_for_for_ever() -> None:
+def slack_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "wamon-slack"]
+
+
+def test_answer_in_drops_is_cut_off_and_leaves_nothing_behind() -> None:
     has_gone = threading.Event()
 
     async def drip(scope: Scope, receive: Receive, send: Send) -> None:
@@ -173,21 +177,56 @@ def test_answer_in_drops_is_not_waited_for_for_ever() -> None:
                 await asyncio.wait_for(slow.wait(), SHORT / 3)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def scenario() -> tuple[DeliveryDeferred, DeliveryDeferred]:
+    async def scenario() -> DeliveryDeferred:
         async with serve(drip) as url:
             notifier = SlackWebhook(url + SECRET_PATH, timeout_seconds=SHORT)
             with pytest.raises(DeliveryDeferred) as sent:
                 await notifier.send(MESSAGE)
-            with pytest.raises(DeliveryDeferred) as queued:
-                await notifier.send(MESSAGE)
+            for thread in slack_threads():
+                await asyncio.to_thread(thread.join, TIMEOUT)
+            left = slack_threads()
             has_gone.set()
             await notifier.close()
-        return sent.value, queued.value
+        assert left == []
+        return sent.value
 
-    sent, queued = asyncio.run(scenario())
+    sent = asyncio.run(scenario())
 
+    assert str(sent) == "Slack did not answer: timed out"
     assert sent.may_have_arrived
-    assert not queued.may_have_arrived
+
+
+def test_head_of_an_answer_in_drops_is_not_waited_for_and_does_not_hold_the_process() -> None:
+    may_end = threading.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        slow = asyncio.Event()
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        while not may_end.is_set():
+            writer.write(b"o")
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(slow.wait(), SHORT / 3)
+        writer.close()
+
+    async def scenario() -> tuple[DeliveryDeferred, list[bool]]:
+        server = await asyncio.start_server(drip, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            notifier = SlackWebhook(f"http://127.0.0.1:{port}{SECRET_PATH}", timeout_seconds=SHORT)
+            with pytest.raises(DeliveryDeferred) as sent:
+                await notifier.send(MESSAGE)
+            threads = slack_threads()
+            may_end.set()
+            for thread in threads:
+                await asyncio.to_thread(thread.join, TIMEOUT)
+        return sent.value, [thread.daemon for thread in threads]
+
+    sent, daemons = asyncio.run(scenario())
+
+    assert str(sent) == "Slack did not finish its answer"
+    assert sent.may_have_arrived
+    # The interpreter waits for any other thread when it exits.
+    assert daemons == [True]
 
 
 # --- answers that are not Slack's -------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from tests.notify.slack_world import MESSAGE, SHORT, TOKEN, WAYS, World, in_world
 from wamon.core.errors import DeliveryDeferred, DeliveryRejected
+from wamon.notify import MessageRejected
 from wamon.notify.slack import SlackBot, SlackWebhook
 from wamon.sim.serve import serve
 
@@ -112,6 +112,36 @@ def test_webhook_refused_with_a_word_nobody_knows_is_refused_with_it() -> None:
 
         assert isinstance(failure, DeliveryRejected)
         assert failure.reason == "planet_not_aligned"
+
+    in_world(scenario)
+
+
+@pytest.mark.parametrize(
+    ("way", "options", "is_the_message"),
+    [
+        ("bot", {"code": "invalid_blocks"}, True),
+        ("bot", {"code": "msg_too_long"}, True),
+        ("bot", {"code": "is_archived"}, False),
+        ("bot", {"code": "invalid_auth"}, False),
+        ("webhook", {"code": "invalid_payload"}, True),
+        ("webhook", {"code": "no_service"}, False),
+        ("webhook", {"code": "planet_not_aligned", "http_status": 400}, False),
+    ],
+)
+def test_only_slacks_own_word_blames_the_message(way: str, options: dict[str, Any], *, is_the_message: bool) -> None:
+    async def scenario(here: World) -> None:
+        here.channel.faults.add("error", **options)
+
+        assert isinstance(await here.failure(way), MessageRejected) is is_the_message
+
+    in_world(scenario)
+
+
+def test_refusal_without_a_word_of_slacks_does_not_blame_the_message() -> None:
+    async def scenario(here: World) -> None:
+        here.channel.faults.add("status", http_status=400)
+
+        assert not isinstance(await here.failure("webhook"), MessageRejected)
 
     in_world(scenario)
 
@@ -265,17 +295,3 @@ def test_malformed_secret_is_refused_without_being_quoted(
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
     assert "canary" not in str(caught.value) + caplog.text
-
-
-def test_slack_is_spoken_to_in_one_named_thread() -> None:
-    names: set[str] = set()
-
-    async def scenario(here: World) -> None:
-        notifier = here.notifier("bot")
-        await asyncio.gather(*(notifier.send(MESSAGE) for _ in range(3)))
-        names.update(thread.name for thread in threading.enumerate() if thread.name.startswith("wamon"))
-        await notifier.close()
-
-    in_world(scenario)
-
-    assert names == {"wamon-slack_0"}

@@ -31,7 +31,7 @@ from tests.store.samples import (
 from wamon.core.alerting import AlertState, CloseReason, Severity, Transition, TransitionKind
 from wamon.core.errors import StoreError
 from wamon.core.health import NEVER, Change, Fact, Signal, Snapshot, Subject, Value
-from wamon.core.ports import Notification, OutboxFigures, Receipt, Store
+from wamon.core.ports import Notification, Receipt, Resumed, Store
 from wamon.core.state import CounterKey, State
 from wamon.core.timing import Moment
 from wamon.store import DeadLetter
@@ -55,8 +55,11 @@ class ReadableStore(Store, Protocol):
     async def prune(self, before: datetime, *, limit: int = 5000) -> int: ...
 
 
-class StoreContract:
-    """Subclass it for each store. `make` gives an unopened store; those of one folder share what they remember."""
+class Contract:
+    """What each part of the contract starts from.
+
+    `make` gives an unopened store; those of one folder share what they remember.
+    """
 
     def make(self, folder: Path) -> ReadableStore:
         raise NotImplementedError
@@ -74,6 +77,20 @@ class StoreContract:
         run(store.open())
         state: State = run(store.load(SIGNALS))
         return state
+
+    def due(
+        self, run: Run, store: ReadableStore, *, at: datetime = START, limit: int = 100, receiver: str = "slack"
+    ) -> list[Notification]:
+        return list(run(store.due_notifications(receiver, at, limit=limit)))
+
+    def deliver(self, run: Run, store: ReadableStore, *, at: datetime = START) -> None:
+        for notification in self.due(run, store, at=later(9999)):
+            run(store.begin_attempt(notification.id, at=at))
+            run(store.finish_notification(notification.id, Receipt(channel="C1", message_id="1.2"), at=at))
+
+
+class StoreContract(Contract):
+    """The life of a store, the state, and the past."""
 
     # --- life cycle ---------------------------------------------------------------------------------------------------
 
@@ -298,7 +315,7 @@ class StoreContract:
         assert slices == [6, 1, 0]
         assert run(store.transitions()) == (recent,)
         assert [kept.after for kept in run(store.history(SIGNALS))] == ["GREEN"]
-        assert [due.transition for due in run(store.due_notifications(later(99), limit=9))] == [recent]
+        assert [due.transition for due in self.due(run, store, at=later(99))] == [recent]
 
     def test_prune_leaves_open_alerts_and_what_is_not_delivered(self, run: Run, store: ReadableStore) -> None:
         firing = transition(OPEN, 1, rule="firing")
@@ -312,177 +329,25 @@ class StoreContract:
 
         assert run(store.transitions()) == (firing, undelivered)
 
-    # --- the outbox ---------------------------------------------------------------------------------------------------
+    def test_prune_forgets_dead_letters_and_the_alerts_that_ended(self, run: Run, store: ReadableStore) -> None:
+        ended, recent = alert("ended", state=AlertState.INACTIVE), alert("recent", state=AlertState.INACTIVE)
+        run(store.commit(changes(transition(OPEN, 1, rule="ended"), alerts=(ended, recent))))
+        run(store.commit(changes(transition(CLOSE, 1, rule="recent", at=later(60)))))
+        for notification in self.due(run, store, at=later(60)):
+            run(store.bury_notification(notification.id, at=notification.created_at, reason="invalid_blocks"))
 
-    def due(self, run: Run, store: ReadableStore, *, at: datetime = START, limit: int = 100) -> list[Notification]:
-        return list(run(store.due_notifications(at, limit=limit)))
+        while run(store.prune(later(30))):
+            pass
 
-    def deliver(self, run: Run, store: ReadableStore, *, at: datetime = START) -> None:
-        for notification in self.due(run, store, at=later(9999)):
-            run(store.begin_attempt(notification.id, at=at))
-            run(store.finish_notification(notification.id, Receipt(channel="C1", message_id="1.2"), at=at))
+        assert [row.rule for row in run(store.transitions())] == ["recent"]
+        assert [letter.notification.transition.rule for letter in run(store.dead_letters())] == ["recent"]
+        # Its number guards the transitions that are left: another first episode would collide with them.
+        assert run(store.load(SIGNALS)).alerts == {recent.key: recent}
 
-    def test_announced_transition_is_owed_to_each_receiver(self, run: Run, store: ReadableStore) -> None:
-        silent = [kind for kind in TransitionKind if kind not in (OPEN, RAISE, CLOSE)]
-        quiet = [transition(kind, 2 + ordinal) for ordinal, kind in enumerate(silent)]
-
-        run(store.commit(changes(transition(OPEN, 1, at=later(1)), *quiet, receivers=("slack", "log"))))
-
-        assert [
-            (n.receiver, n.transition, n.created_at, n.due_at, n.attempts, n.is_possible_duplicate)
-            for n in self.due(run, store, at=later(1))
-        ] == [
-            ("slack", transition(OPEN, 1, at=later(1)), later(1), later(1), 0, False),
-            ("log", transition(OPEN, 1, at=later(1)), later(1), later(1), 0, False),
-        ]
-        assert run(store.outbox_figures()).due == 2
-
-    def test_notification_is_not_due_before_its_time(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(at=later(1)))))
-
-        assert self.due(run, store, at=START) == []
-        assert len(self.due(run, store, at=later(1))) == 1
-
-    def test_oldest_notifications_come_first_up_to_the_limit(self, run: Run, store: ReadableStore) -> None:
-        for rule in ("first", "second", "third"):
-            run(store.commit(changes(transition(rule=rule))))
-
-        assert [n.transition.rule for n in self.due(run, store, limit=2)] == ["first", "second"]
-
-    def test_close_waits_until_the_opening_is_delivered(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2))))
-        (opening,) = self.due(run, store)
-
-        run(store.begin_attempt(opening.id, at=START))
-        while_sending = self.due(run, store)
-        run(store.defer_notification(opening.id, due_at=later(5), reason="timeout", may_have_arrived=False))
-        while_deferred = self.due(run, store)
+    def test_alert_that_stays_open_for_years_is_not_told_again(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(transition(), alerts=(alert(),))))
         self.deliver(run, store)
+        while run(store.prune(later(99))):
+            pass
 
-        assert opening.transition.kind is OPEN
-        assert while_sending == while_deferred == []
-        assert [n.transition.kind for n in self.due(run, store)] == [CLOSE]
-
-    def test_one_receiver_does_not_hold_up_another(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2), receivers=("slack", "log"))))
-        slack, log = self.due(run, store)
-        run(store.defer_notification(slack.id, due_at=later(60), reason="429", may_have_arrived=False))
-
-        run(store.begin_attempt(log.id, at=START))
-        run(store.finish_notification(log.id, Receipt(), at=START))
-
-        assert [(n.receiver, n.transition.kind) for n in self.due(run, store)] == [("log", CLOSE)]
-
-    def test_dead_letter_does_not_hold_up_what_follows(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2))))
-        (opening,) = self.due(run, store)
-        run(store.begin_attempt(opening.id, at=START))
-
-        run(store.bury_notification(opening.id, at=later(1), reason="channel_not_found"))
-
-        assert [n.transition.kind for n in self.due(run, store)] == [CLOSE]
-        (dead,) = run(store.dead_letters())
-        assert (dead.notification.id, dead.notification.attempts) == (opening.id, 1)
-        assert (dead.notification.transition, dead.reason, dead.at) == (transition(), "channel_not_found", later(1))
-
-    def test_attempt_is_noted_before_its_outcome_is_known(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition())))
-        (notification,) = self.due(run, store)
-
-        run(store.begin_attempt(notification.id, at=START))
-
-        assert self.due(run, store) == []
-        assert run(store.outbox_figures()).sending == 1
-
-    def test_second_sender_cannot_begin_the_same_attempt(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition())))
-        (notification,) = self.due(run, store)
-        run(store.begin_attempt(notification.id, at=START))
-
-        with pytest.raises(StoreError, match="is not due"):
-            run(store.begin_attempt(notification.id, at=START))
-
-    def test_notification_that_does_not_exist_is_refused(self, run: Run, store: ReadableStore) -> None:
-        with pytest.raises(StoreError, match="notification 7 "):
-            run(store.begin_attempt(7, at=START))
-        with pytest.raises(StoreError, match="notification 7 "):
-            run(store.finish_notification(7, Receipt(), at=START))
-        with pytest.raises(StoreError, match="notification 7 "):
-            run(store.defer_notification(7, due_at=START, reason="", may_have_arrived=False))
-        with pytest.raises(StoreError, match="notification 7 "):
-            run(store.bury_notification(7, at=START, reason=""))
-
-    def test_deferred_notification_comes_back_at_its_time_with_its_attempts(
-        self, run: Run, store: ReadableStore
-    ) -> None:
-        run(store.commit(changes(transition())))
-        (notification,) = self.due(run, store)
-        run(store.begin_attempt(notification.id, at=START))
-
-        run(store.defer_notification(notification.id, due_at=later(5), reason="429 \ud83d", may_have_arrived=False))
-
-        assert self.due(run, store, at=later(4)) == []
-        (again,) = self.due(run, store, at=later(5))
-        assert (again.attempts, again.due_at, again.created_at) == (1, later(5), START)
-        assert not again.is_possible_duplicate
-
-    def test_possible_duplicate_stays_one(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition())))
-        (notification,) = self.due(run, store)
-
-        for may_have_arrived in (True, False):
-            run(store.begin_attempt(notification.id, at=START))
-            run(
-                store.defer_notification(
-                    notification.id, due_at=START, reason="reset", may_have_arrived=may_have_arrived
-                )
-            )
-
-        (again,) = self.due(run, store)
-        assert (again.attempts, again.is_possible_duplicate) == (2, True)
-
-    def test_delivered_notification_never_comes_back(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition())))
-
-        self.deliver(run, store)
-
-        self.reloaded(run, store)
-        assert self.due(run, store, at=later(9999)) == []
-        assert run(store.outbox_figures()) == OutboxFigures()
-
-    def test_interrupted_attempts_are_due_again_as_possible_duplicates(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(rule="sending"))))
-        run(store.commit(changes(transition(rule="waiting"))))
-        run(store.begin_attempt(self.due(run, store)[0].id, at=START))
-        self.reloaded(run, store)
-
-        revived = run(store.revive_interrupted(at=later(1)))
-
-        assert revived == 1
-        assert [
-            (n.transition.rule, n.due_at, n.attempts, n.is_possible_duplicate)
-            for n in self.due(run, store, at=later(1))
-        ] == [("sending", later(1), 1, True), ("waiting", START, 0, False)]
-        assert run(store.revive_interrupted(at=later(2))) == 0
-
-    def test_figures_count_what_waits_and_since_when(self, run: Run, store: ReadableStore) -> None:
-        for minute, rule in enumerate(("sent", "sending", "deferred", "dead", "due")):
-            run(store.commit(changes(transition(rule=rule, at=later(minute)))))
-        sent, sending, deferred, dead, _ = self.due(run, store, at=later(9))
-        for notification in (sent, sending, deferred):
-            run(store.begin_attempt(notification.id, at=START))
-        run(store.finish_notification(sent.id, Receipt(), at=START))
-        run(store.defer_notification(deferred.id, due_at=later(20), reason="429", may_have_arrived=False))
-        run(store.bury_notification(dead.id, at=START, reason="is_archived"))
-
-        assert run(store.outbox_figures()) == OutboxFigures(
-            due=2, sending=1, dead=1, oldest_created_at=later(1), next_due_at=later(4)
-        )
-
-    def test_next_due_is_not_that_of_a_notification_that_must_wait(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2))))
-        (opening,) = self.due(run, store)
-
-        run(store.defer_notification(opening.id, due_at=later(10), reason="429", may_have_arrived=False))
-
-        assert run(store.outbox_figures()).next_due_at == later(10)
+        assert run(store.resume_outbox(["slack"], at=later(99))) == Resumed()

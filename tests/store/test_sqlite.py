@@ -17,7 +17,8 @@ import pytest
 
 from tests.fakes import FakeClock
 from tests.store.contract import Run, StoreContract
-from tests.store.samples import GAUGE, SIGNALS, STATE_SET, TIMESTAMP, changes, fact, later, transition
+from tests.store.outbox_contract import OutboxContract
+from tests.store.samples import GAUGE, NUMBER, SIGNALS, STATE_SET, TIMESTAMP, changes, fact, later, transition
 from wamon.core.errors import StoreError, StoreInUseError
 from wamon.core.health import Subject
 from wamon.core.state import CounterKey, State
@@ -27,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 KILLS = 5
 
 
-class TestContract(StoreContract):
+class TestContract(StoreContract, OutboxContract):
     def make(self, folder: Path) -> SqliteStore:
         return quick(folder / "wamon.db")
 
@@ -282,6 +283,26 @@ def test_lock_of_another_program_is_named_and_survived(run: Run, opened: Opened,
     run(store.commit(changes(transition())))
 
     assert run(store.transitions()) == (transition(),)
+
+
+@pytest.mark.parametrize("name", ["wamon.db", "wamon.db.lock"])
+@pytest.mark.parametrize("is_replaced", [False, True], ids=["deleted", "replaced"])
+def test_file_that_is_not_the_one_that_was_opened_is_not_written_to(
+    run: Run, opened: Opened, database: Path, name: str, *, is_replaced: bool
+) -> None:
+    store = opened(quick(database))
+    run(store.commit(changes(facts=(fact(GAUGE, 1.0),))))
+    file, aside = database.with_name(name), database.with_name("aside")
+    file.rename(aside)
+    if is_replaced:
+        file.write_bytes(aside.read_bytes())
+
+    with pytest.raises(StoreError, match="was deleted or replaced while wamon worked on it"):
+        run(store.commit(changes(facts=(fact(GAUGE, 2.0),))))
+
+    aside.rename(file)
+    run(store.commit(changes(facts=(fact(GAUGE, 3.0),))))
+    assert run(store.load(SIGNALS)).snapshot.value(NUMBER, GAUGE) == 3.0
 
 
 def test_damaged_page_is_found_at_the_start(run: Run, opened: Opened, database: Path) -> None:

@@ -263,8 +263,15 @@ class Store(Protocol):
         """Write all of it, durably, or nothing."""
         ...
 
-    async def due_notifications(self, now: datetime, *, limit: int) -> tuple[Notification, ...]:
-        """Those whose time has come, oldest first; at most one per alert and receiver, so that order is kept."""
+    async def due_notifications(self, receiver: str, now: datetime, *, limit: int) -> tuple[Notification, ...]:
+        """A receiver's whose time has come, oldest first; at most one per alert, so that order is kept.
+
+        One that was last stamped later than `now`, by a clock that has since gone back, is due.
+        """
+        ...
+
+    async def next_due_at(self, receiver: str, now: datetime) -> datetime | None:
+        """When the next of a receiver's is due, not later than `now` for one that is; None when none waits."""
         ...
 
     async def begin_attempt(self, notification_id: int, *, at: datetime) -> None:
@@ -274,15 +281,29 @@ class Store(Protocol):
     async def finish_notification(self, notification_id: int, receipt: Receipt, *, at: datetime) -> None: ...
 
     async def defer_notification(
-        self, notification_id: int, *, due_at: datetime, reason: str, may_have_arrived: bool
-    ) -> None: ...
+        self, notification_id: int, *, due_at: datetime, reason: str, may_have_arrived: bool, is_problem: bool = False
+    ) -> None:
+        """Wait until `due_at`. With `is_problem` a human must mend the `reason`: a problem of the receiver.
 
-    async def bury_notification(self, notification_id: int, *, at: datetime, reason: str) -> None:
-        """Give up: a dead letter that a human must look at."""
+        A receiver's problems stand until a notification of its is finished.
+        """
         ...
 
-    async def revive_interrupted(self, *, at: datetime) -> int:
-        """Make attempts that a crash interrupted due again, as possible duplicates; how many there were."""
+    async def bury_notification(self, notification_id: int, *, at: datetime, reason: str) -> None:
+        """Give up: a dead letter and a problem, which a human must look at."""
+        ...
+
+    async def revive_interrupted(self, receiver: str, *, at: datetime) -> int:
+        """Make a receiver's attempts that were interrupted due again, as possible duplicates; how many there were."""
+        ...
+
+    async def resume_outbox(self, receivers: Sequence[str], *, at: datetime) -> "Resumed":
+        """At the start: revive what was interrupted, and owe each receiver the open alerts that it was never told.
+
+        Of each open alert that is the latest OPEN or RAISE, when it is a dead letter there or was never owed to it.
+        What waits because of a problem is due at once: a restart may have mended it. What is still owed to any other
+        receiver becomes a dead letter.
+        """
         ...
 
     async def outbox_figures(self) -> "OutboxFigures": ...
@@ -292,13 +313,25 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxFigures:
-    """What waits in the outbox: rows by state, and the age's anchor of the oldest unsent (None: nothing waits)."""
+    """What waits in the outbox: rows by state, and the age's anchor of the oldest unsent (None: nothing waits).
+
+    `problems` are those that a human must mend, at most one a receiver: (receiver, what is wrong).
+    """
 
     due: int = 0
     sending: int = 0
     dead: int = 0
     oldest_created_at: datetime | None = None
-    next_due_at: datetime | None = None
+    problems: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """What a start found in the outbox: how many were interrupted and newly owed, and whose receiver is gone."""
+
+    interrupted: int = 0
+    owed: int = 0
+    orphans: tuple[Notification, ...] = ()
 
 
 def signals_by_name(signals: Sequence[Signal[Any]]) -> Mapping[str, Signal[Value]]:

@@ -177,7 +177,9 @@ def _links(transition: Transition, rule: Rule | None, links: Links, *, is_closin
 
 def _remarks(notification: Notification, snapshot: Snapshot, now: datetime) -> Iterator[str]:
     transition = notification.transition
-    late = now - transition.at
+    if notification.created_at - transition.at > LATE_AFTER:
+        yield f"not told here before: it has been open for {duration_words(now - transition.opened_at)}"
+    late = now - notification.created_at
     if late > LATE_AFTER:
         yield f"Slack was unreachable or wamon was stopped: this message is {duration_words(late)} late"
     if notification.is_possible_duplicate:

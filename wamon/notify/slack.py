@@ -8,8 +8,9 @@ import asyncio
 import json
 import logging
 import re
+import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
 from http.client import HTTPException, HTTPResponse, InvalidURL
@@ -24,6 +25,8 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from wamon.core.errors import DeliveryDeferred, DeliveryError, DeliveryRejected
 from wamon.core.ports import Message, Receipt
+from wamon.core.timing import SystemClock
+from wamon.notify import MessageRejected
 from wamon.notify.blocks import blocks, fallback
 
 R = TypeVar("R")
@@ -31,6 +34,10 @@ R = TypeVar("R")
 EVENT_TYPE: Final = "wamon_alert"
 POST_SCOPE: Final = "chat:write"
 TIMEOUT_SECONDS: Final = 10.0
+# A timeout is that of one read. An answer that comes in drops, each in time, is cut off after so many of them; and
+# where it drips before its body, where nobody can cut it off, it is no longer waited for.
+BODY_TIMEOUTS: Final = 2
+DEADLINE_TIMEOUTS: Final = 3
 # What a 429 without Retry-After is taken for, and the longest wait that is believed.
 DEFAULT_WAIT: Final = timedelta(seconds=30)
 LONGEST_WAIT: Final = timedelta(days=1)
@@ -89,10 +96,10 @@ class SlackWebhook:
         self.name = name
         self._url = url
         self._client = _WebhookClient(url, _Wire(timeout_seconds))
-        self._thread = _Thread(deadline_seconds=3 * timeout_seconds)
+        self._deadline_seconds = DEADLINE_TIMEOUTS * timeout_seconds
 
     async def send(self, message: Message) -> Receipt:
-        return await self._thread.call(lambda: self._post(message))
+        return await _in_thread(lambda: self._post(message), deadline_seconds=self._deadline_seconds)
 
     async def check(self) -> str:
         """What the URL's form tells: a webhook cannot be tried without posting. Raises DeliveryRejected."""
@@ -104,7 +111,7 @@ class SlackWebhook:
         return f"the URL has the form of an incoming webhook at {host}; nothing was posted"
 
     async def close(self) -> None:
-        self._thread.close()
+        """Nothing is held."""
 
     def _post(self, message: Message) -> Receipt:
         answer = self._client.send(
@@ -134,17 +141,17 @@ class SlackBot:
         self.name = name
         self._channel = channel
         self._client = _BotClient(token, base_url, _Wire(timeout_seconds))
-        self._thread = _Thread(deadline_seconds=3 * timeout_seconds)
+        self._deadline_seconds = DEADLINE_TIMEOUTS * timeout_seconds
 
     async def send(self, message: Message) -> Receipt:
-        return await self._thread.call(lambda: self._post(message))
+        return await _in_thread(lambda: self._post(message), deadline_seconds=self._deadline_seconds)
 
     async def check(self) -> str:
         """Who Slack says the bot is. Raises as `send` does, and without the scope to post too."""
-        return await self._thread.call(self._identity)
+        return await _in_thread(self._identity, deadline_seconds=self._deadline_seconds)
 
     async def close(self) -> None:
-        self._thread.close()
+        """Nothing is held."""
 
     def _post(self, message: Message) -> Receipt:
         answer = self._client.chat_postMessage(
@@ -190,10 +197,12 @@ class _AnyStatus(HTTPErrorProcessor):
 
 
 class _Wire:
-    """One request, one answer of bounded size. No files, no redirects, none of the environment's proxies."""
+    """One request, one answer of bounded size and time. No files, no redirects, none of the environment's proxies."""
 
     def __init__(self, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
+        # The network's seconds are the world's, whatever clock the daemon lives by.
+        self._clock = SystemClock()
         # Not build_opener, which brings handlers for all of these.
         self._opener = OpenerDirector()
         for handler in (HTTPHandler(), HTTPSHandler(), _AnyStatus()):
@@ -202,12 +211,21 @@ class _Wire:
     def __call__(self, request: Request) -> _Answer:
         if request.type not in ("http", "https"):
             raise ValueError(f"{request.type} is not spoken here")
+        ends_at = self._clock.monotonic() + BODY_TIMEOUTS * self._timeout_seconds
         with self._opener.open(request, timeout=self._timeout_seconds) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
-            body = response.read(MAX_ANSWER_BYTES).decode("utf-8", errors="replace")
-        answer = _Answer(status=response.status, headers=headers, body=body)
+            body = self._body(response, ends_at)
+        answer = _Answer(status=response.status, headers=headers, body=body.decode("utf-8", errors="replace"))
         _check_status(answer)
         return answer
+
+    def _body(self, response: HTTPResponse, ends_at: float) -> bytes:
+        body = b""
+        while len(body) < MAX_ANSWER_BYTES and (some := response.read1(MAX_ANSWER_BYTES - len(body))):
+            if self._clock.monotonic() > ends_at:
+                raise TimeoutError
+            body += some
+        return body
 
 
 def _check_status(answer: _Answer) -> None:
@@ -273,23 +291,25 @@ def _is_json_object(body: str) -> bool:
 # --- the thread, and what goes wrong in it ----------------------------------------------------------------------------
 
 
-class _Thread:
-    """Runs blocking calls one at a time. `deadline_seconds` bounds an answer that comes in drops, each in time."""
+async def _in_thread(work: Callable[[], R], *, deadline_seconds: float) -> R:
+    """Run a blocking call in a thread of its own, and leave it to itself at the deadline.
 
-    def __init__(self, *, deadline_seconds: float) -> None:
-        self._deadline_seconds = deadline_seconds
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wamon-slack")
+    A daemon thread, because the interpreter waits for those of an executor when it exits, however long they hang.
+    """
+    done: Future[R] = Future()
+    done.set_running_or_notify_cancel()
 
-    async def call(self, work: Callable[[], R]) -> R:
-        future = self._executor.submit(_translated, work)
+    def run() -> None:
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), self._deadline_seconds)
-        except TimeoutError as exc:
-            # A call that still waited for the thread was cancelled and never began.
-            raise DeliveryDeferred("Slack did not finish its answer", may_have_arrived=not future.cancelled()) from exc
+            done.set_result(_translated(work))
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            done.set_exception(error)
 
-    def close(self) -> None:
-        self._executor.shutdown(wait=False, cancel_futures=True)
+    threading.Thread(target=run, name="wamon-slack", daemon=True).start()
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(done), deadline_seconds)
+    except TimeoutError as exc:
+        raise DeliveryDeferred("Slack did not finish its answer", may_have_arrived=True) from exc
 
 
 def _translated(work: Callable[[], R]) -> R:
@@ -299,7 +319,10 @@ def _translated(work: Callable[[], R]) -> R:
         raise
     except SlackApiError as exc:
         word = str(exc.response.get("error"))
-        raise _refusal(word) or DeliveryDeferred(f"Slack gave a reason that wamon does not know: {word[:80]}") from exc
+        if not _WORD.fullmatch(word):
+            # No word of Slack's: whoever answered may have quoted the request, token and all.
+            word = "unreadable"
+        raise _refusal(word) or DeliveryDeferred(f"Slack gave a reason that wamon does not know: {word}") from exc
     except URLError as exc:
         # urllib wraps what happens before the request is out, and only that.
         raise DeliveryDeferred(f"Slack cannot be reached: {_in_words(exc.reason)}") from exc
@@ -323,7 +346,9 @@ def _refusal(word: str) -> DeliveryError | None:
 
 
 def _rejection(word: str, step: str) -> DeliveryRejected:
-    return DeliveryRejected(f"Slack refused ({word}): {step}", reason=word)
+    # Only Slack's own word proves that the receiver is well; a status may be that of somebody on the way.
+    is_message = _STEPS.get(word) == _FAULT_STEP and not word.startswith("http_")
+    return (MessageRejected if is_message else DeliveryRejected)(f"Slack refused ({word}): {step}", reason=word)
 
 
 def _in_words(error: object) -> str:

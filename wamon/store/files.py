@@ -44,6 +44,7 @@ class DatabaseLock:
         self._database = database
         self._file = database.with_name(f"{database.name}.lock")
         self._descriptor: int | None = None
+        self._identity: tuple[int, int] | None = None
 
     def take(self, *, now: datetime) -> None:
         """Hold the lock from here on. Raises StoreInUseError, which names the holder."""
@@ -63,6 +64,11 @@ class DatabaseLock:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
+        self._identity = identity(self._file)
+
+    def is_in_place(self) -> bool:
+        """Whether the file that is held is still the one that another daemon would find."""
+        return identity(self._file) == self._identity
 
     def release(self) -> None:
         if self._descriptor is not None:
@@ -96,6 +102,15 @@ def prepare_file(database: Path) -> None:
         raise StoreError(
             f"database {database} is not a SQLite database and was left untouched: name another file in WAMON_DATABASE"
         )
+
+
+def identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from another of the same name; None for one that is not there."""
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def file_system(directory: Path, mounts: str) -> str | None:

@@ -164,6 +164,7 @@ _HEALTH_ALERTS_OUTBOX = (
         finished_at INTEGER,
         is_possible_duplicate INTEGER NOT NULL DEFAULT 0,
         last_reason TEXT,
+        problem TEXT,
         channel TEXT,
         message_id TEXT,
         UNIQUE (transition_seq, receiver)
@@ -171,6 +172,7 @@ _HEALTH_ALERTS_OUTBOX = (
     """,
     "CREATE INDEX outbox_by_state ON outbox (state, id)",
     "CREATE INDEX outbox_waiting ON outbox (alert_key, receiver, id) WHERE state IN ('due', 'sending')",
+    "CREATE INDEX outbox_problems ON outbox (receiver) WHERE problem IS NOT NULL",
     """
     CREATE TABLE counters (
         name TEXT NOT NULL,

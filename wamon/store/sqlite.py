@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -16,12 +16,12 @@ from sqlite_utils import Database
 from wamon.core.alerting import Transition
 from wamon.core.errors import StoreError
 from wamon.core.health import Change, Fact, Signal, Snapshot, Subject, Value
-from wamon.core.ports import Notification, OutboxFigures, Receipt
+from wamon.core.ports import Notification, OutboxFigures, Receipt, Resumed
 from wamon.core.state import Changes, State
 from wamon.core.timing import Clock, Moment, SystemClock
 from wamon.store import outbox
 from wamon.store.faults import store_error
-from wamon.store.files import MOUNTS, DatabaseLock, files_size, prepare_directory, prepare_file
+from wamon.store.files import MOUNTS, DatabaseLock, files_size, identity, prepare_directory, prepare_file
 from wamon.store.migrations import check_origin, migrate
 from wamon.store.outbox import DeadLetter
 from wamon.store.rows import (
@@ -81,11 +81,19 @@ _TRANSITIONS = """
     FROM alert_transitions WHERE at >= ? ORDER BY seq DESC LIMIT ?
 """
 
-# Each takes a bounded slice, in an order that keeps references whole. The life of an open alert is never cut.
+# Each takes a bounded slice, in an order that keeps references whole. The life of an open alert is never cut, nor is
+# what tells that it was announced. The count of an alert's episodes outlives its transitions, whose numbers it guards.
 _PRUNE = (
     "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE at < ? LIMIT ?)",
     """
-    DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state = 'done' AND finished_at < ? LIMIT ?)
+    DELETE FROM outbox WHERE id IN (
+        SELECT o.id FROM outbox o JOIN alert_transitions t ON t.seq = o.transition_seq
+        WHERE o.state IN ('done', 'dead') AND o.finished_at < ? AND NOT EXISTS (
+            SELECT 1 FROM alerts a
+            WHERE a.key = t.key AND a.episode = t.episode AND a.state IN ('firing', 'recovering')
+        )
+        LIMIT ?
+    )
     """,
     """
     DELETE FROM alert_transitions WHERE seq IN (
@@ -96,6 +104,14 @@ _PRUNE = (
               SELECT 1 FROM alerts a
               WHERE a.key = t.key AND a.episode = t.episode AND a.state IN ('firing', 'recovering')
           )
+        LIMIT ?
+    )
+    """,
+    """
+    DELETE FROM alerts WHERE key IN (
+        SELECT a.key FROM alerts a
+        WHERE a.state = 'inactive' AND a.last_observed_at < ?
+          AND NOT EXISTS (SELECT 1 FROM alert_transitions t WHERE t.key = a.key)
         LIMIT ?
     )
     """,
@@ -128,6 +144,7 @@ class SqliteStore:
         self._lock = DatabaseLock(self._path)
         self._executor: ThreadPoolExecutor | None = None
         self._db: Database | None = None
+        self._identity: tuple[int, int] | None = None
 
     # --- life cycle ---------------------------------------------------------------------------------------------------
 
@@ -157,6 +174,7 @@ class SqliteStore:
         prepare_directory(self._path, mounts=self._mounts)
         self._lock.take(now=now)
         prepare_file(self._path)
+        self._identity = identity(self._path)
         connection = sqlite3.connect(self._path, timeout=self._busy_timeout.total_seconds(), isolation_level=None)
         # Other programs' sqlite-utils plug-ins have no business here.
         self._db = db = Database(connection, recursive_triggers=False, execute_plugins=False)
@@ -208,8 +226,11 @@ class SqliteStore:
 
     # --- the outbox ---------------------------------------------------------------------------------------------------
 
-    async def due_notifications(self, now: datetime, *, limit: int) -> tuple[Notification, ...]:
-        return await self._read(lambda connection: outbox.due(connection, now, limit))
+    async def due_notifications(self, receiver: str, now: datetime, *, limit: int) -> tuple[Notification, ...]:
+        return await self._read(lambda connection: outbox.due(connection, receiver, now, limit))
+
+    async def next_due_at(self, receiver: str, now: datetime) -> datetime | None:
+        return await self._read(lambda connection: outbox.next_due_at(connection, receiver, now))
 
     async def begin_attempt(self, notification_id: int, *, at: datetime) -> None:
         await self._write(lambda connection: outbox.begin(connection, notification_id, at))
@@ -218,19 +239,22 @@ class SqliteStore:
         await self._write(lambda connection: outbox.finish(connection, notification_id, receipt, at))
 
     async def defer_notification(
-        self, notification_id: int, *, due_at: datetime, reason: str, may_have_arrived: bool
+        self, notification_id: int, *, due_at: datetime, reason: str, may_have_arrived: bool, is_problem: bool = False
     ) -> None:
         await self._write(
             lambda connection: outbox.defer(
-                connection, notification_id, due_at, reason, may_have_arrived=may_have_arrived
+                connection, notification_id, due_at, reason, may_have_arrived=may_have_arrived, is_problem=is_problem
             )
         )
 
     async def bury_notification(self, notification_id: int, *, at: datetime, reason: str) -> None:
         await self._write(lambda connection: outbox.bury(connection, notification_id, at, reason))
 
-    async def revive_interrupted(self, *, at: datetime) -> int:
-        return await self._write(lambda connection: outbox.revive(connection, at))
+    async def revive_interrupted(self, receiver: str, *, at: datetime) -> int:
+        return await self._write(lambda connection: outbox.revive(connection, [receiver], at))
+
+    async def resume_outbox(self, receivers: Sequence[str], *, at: datetime) -> Resumed:
+        return await self._write(lambda connection: outbox.resume(connection, receivers, at))
 
     async def outbox_figures(self) -> OutboxFigures:
         return await self._read(outbox.figures)
@@ -252,8 +276,9 @@ class SqliteStore:
         return await self._read(partial(_history, signals=signals, since=since, limit=limit))
 
     async def prune(self, before: datetime, *, limit: int = 5000) -> int:
-        """Forget what is older: history, delivered notifications, the transitions of closed alerts without dead letter.
+        """Forget what is older: history, notifications that were delivered or given up, closed alerts' transitions.
 
+        What belongs to an open alert stays, and a closed one is forgotten altogether with the last of its transitions.
         At most `limit` rows of each go at once; the answer is how many went, so repeat until it is 0.
         """
         return await self._write(partial(_prune, before=before, limit=limit))
@@ -283,8 +308,18 @@ class SqliteStore:
         return await self._in_thread(lambda: self._transact(work))
 
     def _transact(self, work: Callable[[sqlite3.Connection], R]) -> R:
-        with self._opened().atomic() as db:
+        db = self._opened()
+        self._check_place()
+        with db.atomic():
             return work(db.conn)
+
+    def _check_place(self) -> None:
+        # SQLite works on in a deleted file without a word, and all of it would be gone with the process.
+        if identity(self._path) != self._identity or not self._lock.is_in_place():
+            raise StoreError(
+                f"database {self._path} or its lock file was deleted or replaced while wamon worked on it, and nothing "
+                "more is written: put back the one that is right, and start wamon again"
+            )
 
     def _opened(self) -> Database:
         if self._db is None:

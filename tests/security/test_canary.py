@@ -1,0 +1,486 @@
+"""Secrets that can be told from everything else are planted, things go wrong, and every artefact is searched for them.
+
+The daemon runs in process and in simulated time. Whoever it talks to sends the secrets back: in errors, in pages, in
+links, in exceptions that quote the URL. Log lines are looked at twice: as they are written, and as records before the
+redaction, which is the net below and must have nothing to catch.
+"""
+
+import asyncio
+import gzip
+import hmac
+import io
+import json
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from tests.configured import logging_restored, settings_for
+from tests.fakes import FakeClock
+from tests.sim.callers import HTTPX_ERRORS
+from wamon import logs
+from wamon.daemon import Daemon
+from wamon.graph.redaction import Redactor
+from wamon.sim.graph import graph_app
+from wamon.sim.serve import serve
+from wamon.sim.slack import SlackChannel, slack_app
+from wamon.sim.world import World
+from wamon.web.private import private_app
+
+TOKEN = "EAACanaryOfTheAccessToken"
+APP_SECRET = "ca9a12ca9a12ca9a12ca9a12ca9a12ca"
+VERIFY_TOKEN = "canary-of-the-verify-token"
+BOT_TOKEN = "xoxb-canary-of-the-bot"
+WEBHOOK_KEY = "canaryOfTheWebhook"
+WEBHOOK_PATH = f"/services/T0WAMONSIM/B0WAMONSIM/{WEBHOOK_KEY}"
+SECRETS = {
+    "access token": TOKEN,
+    "app secret": APP_SECRET,
+    "appsecret_proof": hmac.new(APP_SECRET.encode(), TOKEN.encode(), "sha256").hexdigest(),
+    "verify token": VERIFY_TOKEN,
+    "Slack bot token": BOT_TOKEN,
+    "Slack webhook": WEBHOOK_KEY,
+    "number's certificate": "simulated-certificate-never-log-this",
+}
+
+Misfortune = Callable[[httpx.Request], httpx.Response]
+
+
+def leaks(text: str) -> list[str]:
+    """The planted secrets in a text, as they are or as they stand in a URL or in JSON."""
+    return [
+        name
+        for name, secret in SECRETS.items()
+        if any(form in text for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]))
+    ]
+
+
+class Wayward(httpx.AsyncBaseTransport):
+    """The way to Meta, on which anything may happen; `seen` is everything that was sent along it."""
+
+    def __init__(self, world: World, clock: FakeClock) -> None:
+        self._meta = httpx.ASGITransport(app=graph_app(world, sleep=clock.sleep, stand_ins=HTTPX_ERRORS))
+        self.misfortune: Misfortune | None = None
+        self.seen: list[str] = []
+        self.answers: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.seen += [str(request.url), *request.headers.values()]
+        if self.misfortune is not None:
+            return self.misfortune(request)
+        answer = await self._meta.handle_async_request(request)
+        body = await answer.aread()
+        self.answers.append(body.decode())
+        return httpx.Response(answer.status_code, headers=answer.headers, content=body)
+
+
+class RawRecords(logging.Handler):
+    """Every record with all that is in it, before any redaction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
+        self.texts.append(f"{record.getMessage()} {vars(record)!r} {trace}")
+
+    def text(self) -> str:
+        return "\n".join(self.texts)
+
+
+class Burrow:
+    """The daemon, those around it, and all that can be seen of it from outside."""
+
+    def __init__(self, folder: Path, slack_url: str, channel: SlackChannel, clock: FakeClock) -> None:
+        self.folder = folder
+        self.clock = clock
+        self.channel = channel
+        self.world = World.small(clock.now)
+        self.world.swap_token("system-user", TOKEN)
+        self.app = next(iter(self.world.apps.values()))
+        self.app.secret = APP_SECRET
+        self.waba = next(iter(self.world.wabas.values()))
+        self.number = self.world.number(self.waba.number_ids[0])
+        self.meta = Wayward(self.world, clock)
+        self.settings = settings_for(
+            self.world,
+            folder,
+            verify_token=VERIFY_TOKEN,
+            slack_webhook_url=f"{slack_url}{WEBHOOK_PATH}",
+            slack_bot_token=BOT_TOKEN,
+            slack_channel="#wamon-alerts",
+            slack_base_url=f"{slack_url}/api",
+        )
+        self.json_log, self.console_log = io.StringIO(), io.StringIO()
+        self.raw = RawRecords()
+        self._log()
+        self.daemon = Daemon(self.settings, clock=clock, random=random.Random(0), transport=self.meta)
+        self.shown: dict[str, str] = {"repr of the settings": repr(self.settings)}
+
+    def _log(self) -> None:
+        """As `wamon run` does, in both forms at once, down to DEBUG."""
+        redact = Redactor(self.settings.secrets())
+        root = logging.getLogger()
+        logs.configure("DEBUG", "json", redact, stream=self.json_log)
+        as_json = root.handlers[0]
+        logs.configure("DEBUG", "console", redact, stream=self.console_log)
+        root.addHandler(as_json)
+        root.addHandler(self.raw)
+
+    async def look(self, *, rounds: int = 2) -> None:
+        """Poll everything a few times, let time pass, tell Slack; and keep what is shown after it."""
+        for _ in range(rounds):
+            self.clock.advance(60)
+            for watch in self.daemon.watches():
+                await self.daemon.poller.poll(watch)
+            await self.daemon.tick()
+            await self.daemon.outbox.deliver_due()
+        await self._keep_what_is_shown(str(len(self.shown)))
+
+    async def _keep_what_is_shown(self, label: str) -> None:
+        self.shown[f"metrics {label}"] = self.daemon.scrape(False).decode()
+        self.shown[f"gzip metrics {label}"] = gzip.decompress(self.daemon.scrape(True)).decode()
+        app = private_app(scrape=self.daemon.scrape, health=self.daemon.health, landing=self.daemon.landing)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://private") as client:
+            for path in ("/", "/-/healthy", "/-/ready"):
+                self.shown[f"{path} {label}"] = (await client.get(path)).text
+        self.keep_files(label)
+        for letter in await self.daemon.store.dead_letters():
+            self.shown[f"dead letter {label}"] = repr(letter)
+
+    def keep_files(self, label: str) -> None:
+        """The database as it is on disk, the write-ahead log too."""
+        for file in self.folder.glob("wamon.db*"):
+            self.shown[f"{file.name} {label}"] = file.read_bytes().decode("latin-1")
+
+    def artefacts(self) -> Iterator[tuple[str, str]]:
+        yield from self.shown.items()
+        yield "JSON log", self.json_log.getvalue()
+        yield "console log", self.console_log.getvalue()
+        for number, message in enumerate(self.channel.messages):
+            yield f"Slack message {number}", f"{message.all_text}\n{message!r}"
+
+    def all_leaks(self) -> list[tuple[str, list[str]]]:
+        return [(name, found) for name, text in self.artefacts() if (found := leaks(text))]
+
+    def logged(self, message: str) -> list[dict[str, object]]:
+        """The JSON lines with this message."""
+        entries = map(json.loads, self.json_log.getvalue().splitlines())
+        return [entry for entry in entries if entry["message"] == message]
+
+
+@asynccontextmanager
+async def burrow(folder: Path) -> AsyncIterator[Burrow]:
+    clock = FakeClock()
+    channel = SlackChannel(now=clock.now, bot_token=BOT_TOKEN, webhook_path=WEBHOOK_PATH)
+    with logging_restored():
+        async with serve(slack_app(channel)) as slack_url:
+            made = Burrow(folder, slack_url, channel, clock)
+            async with made.daemon.opened():
+                await made.daemon.first_round()
+                await made.look()
+                yield made
+            made.keep_files("after the end")
+
+
+# --- what may happen on the way to Meta -------------------------------------------------------------------------------
+
+
+def unconnected(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError(f"no route for {request.url} with {request.headers['authorization']}")
+
+
+def timed_out(request: httpx.Request) -> httpx.Response:
+    raise httpx.ReadTimeout(f"no answer to {request.url} with {request.headers['authorization']}")
+
+
+def broken_off(request: httpx.Request) -> httpx.Response:
+    raise httpx.RemoteProtocolError(f"nonsense on {request.url}: {request.headers['authorization']}")
+
+
+def refused_by_the_system(request: httpx.Request) -> httpx.Response:
+    raise OSError(113, f"no route to host for {request.url} {request.headers['authorization']}")
+
+
+def web_page(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, html=f"<h1>Log in</h1><a href='{request.url}'>{request.headers['authorization']}</a>")
+
+
+def gateway_page(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(502, html=f"<h1>Bad gateway</h1>{request.url} {request.headers['authorization']}")
+
+
+def elsewhere(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(302, headers={"location": f"https://collector.example/?access_token={TOKEN}&s={APP_SECRET}"})
+
+
+def meta_error(code: int, words: str, *, status: int = 400) -> Misfortune:
+    """Meta's error envelope, whose texts quote what came with the request."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        quoted = f"{words} {request.url} {request.headers['authorization']} {TOKEN} {APP_SECRET}"
+        error = {"message": quoted, "code": code, "type": "OAuthException", "error_data": {"details": quoted}}
+        error |= {"error_user_title": quoted, "error_user_msg": quoted, "fbtrace_id": "A1"}
+        headers = {"www-authenticate": f'OAuth "invalid_token" "{TOKEN}"'}
+        return httpx.Response(status, json={"error": error}, headers=headers)
+
+    return answer
+
+
+MISFORTUNES = {
+    "no connection": unconnected,
+    "timeout": timed_out,
+    "broken answer": broken_off,
+    "system error": refused_by_the_system,
+    "HTML with status 200": web_page,
+    "HTML of a gateway": gateway_page,
+    "redirect": elsewhere,
+    "dead token": meta_error(190, "Error validating access token", status=401),
+    "refused field": meta_error(100, "(#100) Tried accessing nonexisting field (quality_score) on node type (X)"),
+    "refused parameter": meta_error(100, "(#100) Invalid parameter access_token=EAAx"),
+    "refused proof": meta_error(100, "Invalid appsecret_proof provided in the API argument"),
+    "permission": meta_error(10, "(#10) No permission"),
+    "throttled": meta_error(80008, "(#80008) Too many calls", status=429),
+    "code in no list": meta_error(987654, "Something"),
+}
+
+
+def test_the_secrets_really_travel(tmp_path: Path) -> None:
+    """Else the other tests would find nothing because there is nothing to find."""
+
+    async def story() -> Burrow:
+        async with burrow(tmp_path) as made:
+            made.world.faults.add("paging_loop")
+            await made.look()
+            return made
+
+    made = asyncio.run(story())
+
+    sent = "\n".join(made.meta.seen)
+    assert set(leaks(sent)) == {"access token", "app secret", "appsecret_proof"}
+    assert f"Bearer {TOKEN}" in sent
+    assert "access token" in leaks("\n".join(answer for answer in made.meta.answers if '"next":' in answer))
+
+
+def test_healthy_day_shows_no_secret(tmp_path: Path) -> None:
+    async def story() -> Burrow:
+        async with burrow(tmp_path) as made:
+            made.number.quality_rating = "RED"
+            await made.look()
+            return made
+
+    made = asyncio.run(story())
+
+    assert len(made.channel.messages) == 2
+    assert made.logged("alert transition")
+    # The alias is how a token is called, and may be seen.
+    assert 'whatsapp_token_valid{token="default"} 1.0' in made.daemon.scrape(False).decode()
+    assert made.all_leaks() == []
+    assert leaks(made.raw.text()) == []
+
+
+@pytest.mark.parametrize("kind", MISFORTUNES)
+def test_misfortune_that_quotes_the_secrets_shows_none(tmp_path: Path, kind: str) -> None:
+    async def story() -> Burrow:
+        async with burrow(tmp_path) as made:
+            made.meta.misfortune = MISFORTUNES[kind]
+            await made.look(rounds=4)
+            # Long enough for the alerts about not seeing anything, whose messages carry the reason.
+            made.clock.advance(3 * 3600)
+            await made.look(rounds=4)
+            made.meta.misfortune = None
+            made.clock.advance(3 * 3600)
+            await made.look()
+            return made
+
+    made = asyncio.run(story())
+
+    assert made.logged("probe failed")
+    assert made.channel.messages
+    assert made.all_leaks() == []
+    assert leaks(made.raw.text()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("foreign_next", {}),
+        ("paging_loop", {}),
+        ("unknown_field", {"field": "quality_score"}),
+        ("no_expansion", {}),
+        ("unknown_enum", {"field": "status"}),
+        ("null", {"field": "verified_name"}),
+        ("cut_json", {}),
+        ("html_200", {}),
+        ("served_version", {}),
+    ],
+)
+def test_odd_answer_shows_no_secret(tmp_path: Path, kind: str, options: dict[str, Any]) -> None:
+    async def story() -> Burrow:
+        async with burrow(tmp_path) as made:
+            made.world.faults.add(kind, **options)
+            await made.look(rounds=4)
+            return made
+
+    made = asyncio.run(story())
+
+    assert made.all_leaks() == []
+    assert leaks(made.raw.text()) == []
+
+
+def test_what_nobody_asked_for_is_not_kept(tmp_path: Path) -> None:
+    """Meta's pages bring links with the token in them, and a number's certificate is one field further."""
+
+    async def story() -> Burrow:
+        async with burrow(tmp_path) as made:
+
+            def generous(request: httpx.Request) -> httpx.Response:
+                link = f"https://graph.example/v25.0/{made.waba.id}/phone_numbers?access_token={TOKEN}&after=x"
+                paging = {"previous": link, "cursors": {"before": "x", "after": "x"}}
+                number = {"id": made.number.id, "status": "CONNECTED", "quality_rating": "RED", "link": link}
+                number |= {"certificate": SECRETS["number's certificate"], "pin": APP_SECRET}
+                page = {"data": [number], "paging": paging}
+                body = {"id": made.waba.id, "name": "Market", "phone_numbers": page, "token": TOKEN}
+                return httpx.Response(200, json={**page, **body, "paging": {"next": link}})
+
+            made.meta.misfortune = generous
+            await made.look(rounds=4)
+            return made
+
+    made = asyncio.run(story())
+
+    assert [message.text.split("  ")[1] for message in made.channel.messages][:1] == ["Quality rating RED"]
+    assert made.all_leaks() == []
+    assert leaks(made.raw.text()) == []
+
+
+def test_dead_token_is_told_everywhere_by_its_alias_only(tmp_path: Path) -> None:
+    async def story() -> Burrow:
+        async with burrow(tmp_path) as made:
+            made.world.revoke_token("system-user", subcode=463)
+            await made.look()
+            return made
+
+    made = asyncio.run(story())
+
+    assert made.channel.messages[0].text.startswith("CRITICAL  Access token is not valid  token default")
+    assert made.all_leaks() == []
+    assert leaks(made.raw.text()) == []
+
+
+def test_error_of_our_own_is_logged_with_its_traceback_and_without_the_secrets(tmp_path: Path) -> None:
+    """Here the redaction is needed: nobody knows what an exception that nobody expected has in its text."""
+
+    def unexpected(request: httpx.Request) -> httpx.Response:
+        raise ZeroDivisionError(f"{request.url} {request.headers['authorization']} {TOKEN} {APP_SECRET}")
+
+    async def story() -> Burrow:
+        async with burrow(tmp_path) as made:
+            made.meta.misfortune = unexpected
+            await made.look(rounds=4)
+            return made
+
+    made = asyncio.run(story())
+
+    (entry, *_) = made.logged("probe broke")
+    assert "ZeroDivisionError" in str(entry["exception"])
+    assert "Traceback" in made.console_log.getvalue()
+    assert "[redacted]" in str(entry["exception"])
+    assert made.all_leaks() == []
+    assert "access token" in leaks(made.raw.text())
+
+
+# --- Slack ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("error", {"code": "invalid_auth"}),
+        ("error", {"code": "invalid_payload"}),
+        ("error", {"code": "no_service"}),
+        ("error", {"code": "a_word_that_nobody_knows"}),
+        ("error", {"code": f"bad_request {BOT_TOKEN} {WEBHOOK_PATH}"}),
+        ("status", {"http_status": 503}),
+        ("status", {"http_status": 404}),
+        ("rate_limited", {}),
+        ("reset", {}),
+        ("accept_then_reset", {}),
+    ],
+)
+def test_slack_in_trouble_shows_no_secret(tmp_path: Path, kind: str, options: dict[str, Any]) -> None:
+    async def story() -> Burrow:
+        async with burrow(tmp_path) as made:
+            made.channel.faults.add(kind, **options)
+            made.number.quality_rating = "RED"
+            await made.look(rounds=4)
+            made.clock.advance(6 * 3600)
+            await made.look()
+            made.channel.faults.clear()
+            made.clock.advance(6 * 3600)
+            await made.look()
+            return made
+
+    made = asyncio.run(story())
+
+    assert made.channel.calls
+    assert made.all_leaks() == []
+    assert leaks(made.raw.text()) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"slack_webhook_url": f"http://127.0.0.1:9{WEBHOOK_PATH}"},
+        {"slack_bot_token": BOT_TOKEN, "slack_channel": "x", "slack_base_url": "http://127.0.0.1:9/api"},
+    ],
+)
+def test_slack_that_cannot_be_reached_shows_no_secret(tmp_path: Path, settings: dict[str, str]) -> None:
+    async def story() -> Burrow:
+        clock = FakeClock()
+        channel = SlackChannel(now=clock.now)
+        with logging_restored():
+            made = Burrow(tmp_path, "http://127.0.0.1:9", channel, clock)
+            async with made.daemon.opened():
+                made.number.quality_rating = "RED"
+                await made.daemon.first_round()
+                await made.look(rounds=4)
+        return made
+
+    made = asyncio.run(story())
+
+    assert made.channel.messages == []
+    assert made.all_leaks() == []
+    assert leaks(made.raw.text()) == []
+
+
+# --- the search itself ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_planted_secret_would_be_found(tmp_path: Path, name: str) -> None:
+    secret = SECRETS[name]
+
+    assert leaks(f"...{secret}...") == [name]
+    assert name in leaks(quote(f"|{secret}|", safe=""))
+    assert leaks(json.dumps({"text": secret})) == [name]
+
+
+def test_log_line_with_a_secret_is_caught_by_the_net(tmp_path: Path) -> None:
+    async def story() -> Burrow:
+        async with burrow(tmp_path) as made:
+            for secret in (TOKEN, APP_SECRET, VERIFY_TOKEN, BOT_TOKEN, f"{made.settings.slack_webhook_url}"):
+                logging.getLogger("wamon.test").warning("leak", extra={"text": f"it is {secret}."})
+            return made
+
+    made = asyncio.run(story())
+
+    assert len(leaks(made.raw.text())) == 5
+    assert made.all_leaks() == []
