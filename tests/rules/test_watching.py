@@ -127,9 +127,7 @@ def test_open_alert_ends_by_an_answer_only(outcome: str, is_over: bool) -> None:
         watch.PROBE_INTERVAL.reading(subject, (20 * MINUTE).total_seconds()),
     )
 
-    verdict = check_cannot_see(
-        view(subject, seen(*readings), open_severity=Severity.WARNING), CannotSeeParams(), NOW
-    )
+    verdict = check_cannot_see(view(subject, seen(*readings), open_severity=Severity.WARNING), CannotSeeParams(), NOW)
 
     assert verdict is not None
     assert (verdict == clear(NOW)) is is_over
