@@ -159,7 +159,7 @@ def test_engine_is_told_what_the_run_brought(tmp_path: Path) -> None:
             (polled,) = bench.told
             assert (polled.probe, polled.target, polled.outcome, polled.fault) == ("account", waba, "ok", None)
             assert (polled.observed_at, polled.interval) == (START + timedelta(seconds=5), MINUTE)
-            assert polled.roster == Roster(parent=waba, kind=SubjectKind.PHONE_NUMBER, present=numbers)
+            assert polled.rosters[0] == Roster(parent=waba, kind=SubjectKind.PHONE_NUMBER, present=numbers)
             ratings = {r.subject: r.value for r in polled.readings if r.signal.name == QUALITY_RATING.name}
             assert ratings == dict.fromkeys(numbers, "GREEN")
             assert bench.durations == [("account", 0.0)]
@@ -176,7 +176,7 @@ def test_engine_is_told_of_a_denial_with_what_it_proves(tmp_path: Path) -> None:
             await bench.poller.poll(bench.account())
 
             (polled,) = bench.told
-            assert (polled.outcome, polled.roster) == ("denied", None)
+            assert (polled.outcome, polled.rosters) == ("denied", ())
             assert polled.fault is not None
             assert "463" in polled.fault
             assert [(r.signal.name, r.value, r.raw) for r in polled.readings] == [
@@ -225,7 +225,7 @@ def test_retries_belong_to_the_run_and_to_its_duration(tmp_path: Path) -> None:
             await bench.poller.poll(bench.account())
 
             (polled,) = bench.told
-            assert (polled.outcome, polled.readings, polled.roster) == ("unreachable", (), None)
+            assert (polled.outcome, polled.readings, polled.rosters) == ("unreachable", (), ())
             # Nothing takes time here but the waits between the attempts.
             (duration,) = [seconds for _, seconds in bench.durations]
             assert polled.observed_at == polled.moment.at == bench.clock.now() > START
@@ -364,7 +364,7 @@ def test_from_90_percent_what_is_not_essential_is_left_out_and_counted(tmp_path:
 
             (polled,) = bench.told
             assert bench.calls == []
-            assert (polled.outcome, polled.readings, polled.roster) == ("throttled", (), None)
+            assert (polled.outcome, polled.readings, polled.rosters) == ("throttled", (), ())
             assert polled.fault == (
                 f"not asking about subscriptions of app {bench.rig.app_id}: "
                 "Meta's call quota is nearly used up, the rest is left to the essential probes"
@@ -397,7 +397,7 @@ def test_at_100_percent_nothing_is_sent_until_the_time_that_meta_names(tmp_path:
 
             (polled,) = bench.told
             assert bench.calls == []
-            assert (polled.outcome, polled.readings, polled.roster) == ("throttled", (), None)
+            assert (polled.outcome, polled.readings, polled.rosters) == ("throttled", (), ())
             assert polled.fault == (
                 f"not asking about WABA {bench.rig.waba_id} until 10:12 UTC: Meta's call quota is used up"
             )

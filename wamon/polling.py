@@ -112,7 +112,7 @@ class Poller:
                 observed_at=run.observed_at,
                 interval=interval,
                 readings=run.readings,
-                roster=run.roster,
+                rosters=run.rosters,
                 fault=run.fault,
             )
         )

@@ -100,8 +100,11 @@ def test_list_of_numbers_gives_each_number_its_readings(contract: dict[str, Any]
     report = account(numbers=answers(contract, NUMBERS)["multiple_phone_numbers"])
 
     market, ice_cream = "1906385232743451", "1913623884432103"
-    assert report.roster is not None
-    assert report.roster.present == {Subject.phone_number(WABA_ID, market), Subject.phone_number(WABA_ID, ice_cream)}
+    assert report.rosters
+    assert report.rosters[0].present == {
+        Subject.phone_number(WABA_ID, market),
+        Subject.phone_number(WABA_ID, ice_cream),
+    }
     assert values(report.readings, probe.PHONE_NUMBER_INFO) == {
         market: {
             "display_phone_number": "+1 631-555-5555",
@@ -167,7 +170,7 @@ def test_every_example_of_a_number_is_recognised(contract: dict[str, Any]) -> No
     reports = [account(numbers={"data": [number]}) for number in numbers]
 
     assert len(reports) == 6
-    assert all(report.roster is not None for report in reports)
+    assert all(report.rosters for report in reports)
     assert all(reading.is_recognised for report in reports for reading in report.readings)
 
 

@@ -24,8 +24,8 @@ from tests.core.world import (
 from tests.fakes import START
 from wamon.core import watch
 from wamon.core.alerting import AlertState, CloseReason, Timing, alert_key
-from wamon.core.health import Subject
-from wamon.core.state import CounterKey
+from wamon.core.health import Subject, SubjectKind
+from wamon.core.state import CounterKey, Roster
 from wamon.probes.evidence import TOKEN_VALID
 from wamon.rules import RULES
 
@@ -422,21 +422,18 @@ def test_removed_number_is_not_judged_by_what_still_tells_of_it() -> None:
     assert asked == []
 
 
-def test_number_goes_together_with_what_was_said_of_it_as_a_sender() -> None:
+def test_list_of_one_kind_says_nothing_of_another() -> None:
     world = World(CANNOT_SEND)
-    own, others = Subject.sender("100", "phone_number", "200"), Subject.sender("100", "phone_number", "201")
-    account = Subject.sender("100", "waba", "100")
-    world.poll(
-        RATING.reading(NUMBER, "GREEN"),
-        *(SENDING.reading(sender, "BLOCKED") for sender in (own, others, account)),
-        roster=listed(NUMBER),
-    )
-    world.poll(roster=listed())
+    gone, stays = Subject.sender("100", "business", "7"), Subject.sender("100", "business", "8")
+    senders = Roster(parent=WABA, kind=SubjectKind.SENDER, present=frozenset({stays}))
+    blocked = [SENDING.reading(sender, "BLOCKED") for sender in (gone, stays)]
+    world.poll(RATING.reading(NUMBER, "GREEN"), *blocked, roster=listed(NUMBER))
+    world.poll(roster=senders)
 
-    changes = world.poll(roster=listed())
+    changes = world.poll(roster=senders)
 
-    assert set(changes.removed_subjects) == {NUMBER, own}
-    assert [(row.subject, row.close_reason) for row in changes.transitions] == [(own, CloseReason.REMOVED)]
+    assert changes.removed_subjects == (gone,)
+    assert [(row.subject, row.close_reason) for row in changes.transitions] == [(gone, CloseReason.REMOVED)]
 
 
 def test_number_from_before_a_restart_is_missed_like_any_other() -> None:

@@ -129,7 +129,7 @@ class World:
                 observed_at=self.clock.now() - timedelta(seconds=answered_seconds_ago),
                 interval=MINUTE,
                 readings=readings,
-                roster=roster,
+                rosters=() if roster is None else (roster,),
                 fault=fault,
             )
         )

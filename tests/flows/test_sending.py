@@ -31,6 +31,20 @@ async def test_blocked_account_is_told_once_for_all_of_its_numbers(tmp_path: Pat
 
 
 @simulated
+async def test_business_that_no_longer_owns_the_account_is_no_longer_monitored(tmp_path: Path) -> None:
+    async with Flow(tmp_path) as flow:
+        old = flow.world.business(flow.waba.business_id)
+        old.health.block(141010, "The business is not verified")
+        await flow.run(minutes=3)
+        flow.waba.business_id = flow.world.add_business("New owner").id
+        await flow.run(minutes=3)
+
+        assert await flow.announced() == [(RULE, "open", "critical"), (RULE, "close", "critical")]
+        assert flow.headlines[-1].startswith(f"no longer monitored after 3 min  Cannot send  business {old.id}")
+        assert flow.metric(CAN_SEND, scope="business", id=old.id) is None
+
+
+@simulated
 async def test_limited_sending_warns_under_a_name_of_its_own(tmp_path: Path) -> None:
     async with Flow(tmp_path) as flow:
         flow.number.health.limit("Your display name has not been approved yet.")

@@ -44,7 +44,7 @@ ACCEPTED = TOKEN_VALID.reading(Subject.token("main"), True)
 
 def ask_once(target: AccountTarget) -> ProbeSteps:
     yield NODE
-    return Report(readings=(RATING,), roster=ROSTER)
+    return Report(readings=(RATING,), rosters=(ROSTER,))
 
 
 def run(rig: Rig, steps: Callable[[AccountTarget], ProbeSteps] = ask_once, **options: float) -> ProbeRun:
@@ -63,7 +63,7 @@ def test_report_of_a_probe_is_the_run() -> None:
         outcome=ProbeOutcome.OK,
         observed_at=START,
         readings=(ACCEPTED, RATING),
-        roster=ROSTER,
+        rosters=(ROSTER,),
         fault=None,
         duration_seconds=0.0,
     )
@@ -89,7 +89,7 @@ def test_fault_that_the_probe_lets_pass_is_the_outcome(
 
     assert ended.outcome is outcome
     assert ended.fault
-    assert ended.roster is None
+    assert ended.rosters == ()
     assert of(ended.readings, QUALITY_RATING.name) == []
 
 
@@ -112,12 +112,12 @@ def test_report_with_a_fault_is_a_failed_run_that_keeps_its_readings() -> None:
         try:
             yield NODE
         except Denied as fault:
-            return Report(readings=(RATING,), fault=fault, roster=ROSTER)
+            return Report(readings=(RATING,), fault=fault, rosters=(ROSTER,))
         raise AssertionError
 
     ended = run(CannedRig(error(10, 403)), steps)
 
-    assert (ended.outcome, ended.readings, ended.roster) == (ProbeOutcome.DENIED, (RATING,), None)
+    assert (ended.outcome, ended.readings, ended.rosters) == (ProbeOutcome.DENIED, (RATING,), ())
     assert "code 10" in str(ended.fault)
 
 

@@ -91,7 +91,7 @@ def test_healthy_account_gives_exactly_these_readings() -> None:
         probe.WEBHOOK_SUBSCRIBED.reading(WABA, {APP_ID: True}),
         probe.WEBHOOK_OVERRIDE_MATCHES.reading(WABA, None),
     )
-    assert report.roster == Roster(parent=WABA, kind=SubjectKind.PHONE_NUMBER, present=frozenset({NUMBER}))
+    assert report.rosters[0] == Roster(parent=WABA, kind=SubjectKind.PHONE_NUMBER, present=frozenset({NUMBER}))
     assert report.fault is None
 
 
@@ -281,15 +281,15 @@ def test_ids_may_come_as_numbers() -> None:
 
     report = read_account(body, ACCOUNT_TARGET)
 
-    assert report.roster is not None
-    assert report.roster.present == {NUMBER}
+    assert report.rosters
+    assert report.rosters[0].present == {NUMBER}
     assert value_of(report.readings, probe.WEBHOOK_SUBSCRIBED) == {APP_ID: True}
 
 
 def test_empty_list_is_a_waba_without_numbers() -> None:
     report = read_account({**payload("account"), "phone_numbers": {"data": []}}, ACCOUNT_TARGET)
 
-    assert report.roster == Roster(parent=WABA, kind=SubjectKind.PHONE_NUMBER, present=frozenset())
+    assert report.rosters[0] == Roster(parent=WABA, kind=SubjectKind.PHONE_NUMBER, present=frozenset())
     assert of_signal(report.readings, probe.PHONE_NUMBER_IN_WABA) == []
 
 
@@ -300,7 +300,7 @@ def test_item_without_an_id_leaves_the_list_incomplete(item: object) -> None:
 
     report = read_account(body, ACCOUNT_TARGET)
 
-    assert report.roster is None
+    assert report.rosters == ()
     assert [reading.subject for reading in of_signal(report.readings, probe.QUALITY_RATING)] == [NUMBER]
 
 
@@ -311,7 +311,7 @@ def test_last_of_two_items_with_one_id_counts() -> None:
     report = read_account(body, ACCOUNT_TARGET)
 
     assert value_of(report.readings, probe.QUALITY_RATING) == "RED"
-    assert report.roster is not None
+    assert report.rosters
 
 
 # --- numbers that the configuration names -----------------------------------------------------------------------------
@@ -325,7 +325,7 @@ def test_only_the_configured_numbers_are_read() -> None:
 
     numbers = {reading.subject for reading in report.readings if reading.subject.kind is SubjectKind.PHONE_NUMBER}
     assert numbers == {OTHER_NUMBER}
-    assert report.roster == Roster(parent=WABA, kind=SubjectKind.PHONE_NUMBER, present=frozenset({OTHER_NUMBER}))
+    assert report.rosters[0] == Roster(parent=WABA, kind=SubjectKind.PHONE_NUMBER, present=frozenset({OTHER_NUMBER}))
 
 
 @pytest.mark.parametrize(("listed", "raw"), [(0, "no other numbers"), (1, "1 other number"), (2, "2 other numbers")])
@@ -336,8 +336,8 @@ def test_configured_number_that_the_waba_does_not_list_is_absent(listed: int, ra
 
     own = [reading for reading in report.readings if reading.subject == OTHER_NUMBER]
     assert own == [probe.PHONE_NUMBER_IN_WABA.reading(OTHER_NUMBER, False, raw=f"the WABA lists {raw}")]
-    assert report.roster is not None
-    assert report.roster.present == {OTHER_NUMBER}
+    assert report.rosters
+    assert report.rosters[0].present == {OTHER_NUMBER}
 
 
 def test_waba_id_among_the_configured_numbers_is_named() -> None:

@@ -196,7 +196,7 @@ def test_restricted_account_is_read_from_the_refusal(code: int) -> None:
     report = finish(steps, fault)
 
     assert report.fault is fault
-    assert report.roster is None
+    assert report.rosters == ()
     assert report.readings == (WABA_STATUS.reading(WABA, "RESTRICTED", raw=f"code {code}"),)
 
 
@@ -295,7 +295,7 @@ def test_refusal_that_a_waba_may_give_is_told_as_it_is(node_type: str | None, fi
 
     report = finish(steps, fault)
 
-    assert (report.fault, report.readings, report.roster) == (fault, (), None)
+    assert (report.fault, report.readings, report.rosters) == (fault, (), ())
 
 
 @pytest.mark.parametrize(

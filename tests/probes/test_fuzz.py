@@ -101,7 +101,7 @@ def test_account_of_garbage_never_looks_healthy(body: dict[str, Any]) -> None:
         assert all(r.value != word or holds(body, word) for r in of_signal(report.readings, signal))
     for reading in of_signal(report.readings, account.WEBHOOK_SUBSCRIBED):
         assert all(holds(body["subscribed_apps"], app_id) for app_id in claims(reading))
-    if report.roster is not None:
+    if report.rosters:
         assert all(isinstance(item, dict) and "id" in item for item in body["phone_numbers"]["data"])
 
 
@@ -112,7 +112,7 @@ def test_configured_numbers_are_always_in_the_roster(body: dict[str, Any]) -> No
     report = report_on(account.read_account, body, target)
 
     assert report is not None
-    assert report.roster is None or {s.label("phone_number_id") for s in report.roster.present} == {NUMBER_ID}
+    assert not report.rosters or {s.label("phone_number_id") for s in report.rosters[0].present} == {NUMBER_ID}
 
 
 @given(OBJECTS | st.fixed_dictionaries({"data": OBJECTS}))

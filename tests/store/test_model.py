@@ -226,9 +226,9 @@ class Daemon:
             observed_at=self.clock.now() - timedelta(seconds=move.late_seconds),
             interval=INTERVAL,
             readings=move.readings,
-            roster=None
+            rosters=()
             if move.present is None
-            else Roster(parent=WABA, kind=SubjectKind.PHONE_NUMBER, present=move.present),
+            else (Roster(parent=WABA, kind=SubjectKind.PHONE_NUMBER, present=move.present),),
             fault=None if move.outcome == "ok" else "code 190",
         )
 

@@ -62,7 +62,7 @@ class Report:
     """What a probe learned. With a `fault` the run counts as failed, and the readings are what the failure proves."""
 
     readings: tuple[Reading, ...]
-    roster: Roster | None = None
+    rosters: tuple[Roster, ...] = ()
     fault: GraphFault | None = None
 
 

@@ -36,7 +36,9 @@ class State:
     alerts: Mapping[str, Alert] = field(default_factory=lambda: MappingProxyType({}))
     counters: Mapping[CounterKey, int] = field(default_factory=lambda: MappingProxyType({}))
     missing: Mapping[Subject, int] = field(default_factory=lambda: MappingProxyType({}))
-    members: Mapping[Subject, frozenset[Subject]] = field(default_factory=lambda: MappingProxyType({}))
+    members: Mapping[tuple[Subject, SubjectKind], frozenset[Subject]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     moment: Moment | None = None
     version: int = 0
 
@@ -124,7 +126,7 @@ class Polled:
     observed_at: datetime
     interval: timedelta
     readings: tuple[Reading, ...] = ()
-    roster: Roster | None = None
+    rosters: tuple[Roster, ...] = ()
     fault: str | None = None
 
 

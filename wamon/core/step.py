@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from wamon.core import alerting, watch
 from wamon.core.alerting import Advance, Alert, AlertState, CloseReason, Transition, Verdict
-from wamon.core.health import Change, Fact, Reading, Sighting, Snapshot, Subject
+from wamon.core.health import Change, Fact, Reading, Sighting, Snapshot, Subject, SubjectKind
 from wamon.core.ports import Rule, View, unknown
 from wamon.core.state import Changes, CounterKey, Event, Monitored, Polled, Roster, Started, State, Ticked
 from wamon.core.timing import clock_step
@@ -60,7 +60,7 @@ class _Draft:
         self._snapshot: Snapshot = state.snapshot
         self._alerts: dict[str, Alert] = dict(state.alerts)
         self._missing: dict[Subject, int] = dict(state.missing)
-        self._members: dict[Subject, frozenset[Subject]] = dict(state.members)
+        self._members: dict[tuple[Subject, SubjectKind], frozenset[Subject]] = dict(state.members)
         self._facts: dict[tuple[Subject, str], Fact] = {}
         self._history: list[Change] = []
         self._removed: set[Subject] = set()
@@ -99,8 +99,8 @@ class _Draft:
         probe_subject = Subject.probe(event.probe, event.target)
         self._fold(self._about_the_probe(event, probe_subject), event, source=SOURCE_SELF)
         touched = [probe_subject, *self._fold(event.readings, event, source=SOURCE_POLL)]
-        if event.roster is not None:
-            self._check_roster(event.roster)
+        for roster in event.rosters:
+            self._check_roster(roster)
         for rule in self._policy.rules:
             for subject in dict.fromkeys(touched):
                 if subject.kind is rule.kind and subject not in self._removed:
@@ -187,12 +187,12 @@ class _Draft:
         for subject in absent:
             self._missing[subject] = self._missing.get(subject, 0) + 1
         gone = [subject for subject in absent if self._missing[subject] >= LISTS_TO_REMOVE]
-        self._members[roster.parent] = roster.present.union(absent).difference(gone)
-        self._remove([*gone, *filter(self._snapshot.facts.__contains__, map(_as_sender, gone))])
+        self._members[roster.parent, roster.kind] = roster.present.union(absent).difference(gone)
+        self._remove(gone)
 
     def _members_of(self, roster: Roster) -> frozenset[Subject]:
         """Who was under this parent so far; looked up in the whole picture only the first time."""
-        known = self._members.get(roster.parent)
+        known = self._members.get((roster.parent, roster.kind))
         if known is not None:
             return known
         parent = set(roster.parent.labels)
@@ -291,8 +291,3 @@ class _Draft:
         )
         self._snapshot, facts, changes = self._snapshot.fold(sighting)
         self._keep(facts, changes)
-
-
-def _as_sender(number: Subject) -> Subject:
-    """The phone number as health_status names it; nobody will speak of it again once the number is gone."""
-    return Subject.sender(number.label("waba_id") or "", "phone_number", number.label("phone_number_id") or "")

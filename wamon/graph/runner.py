@@ -32,7 +32,7 @@ class ProbeRun:
     outcome: ProbeOutcome
     observed_at: datetime
     readings: tuple[Reading, ...]
-    roster: Roster | None
+    rosters: tuple[Roster, ...]
     fault: str | None
     duration_seconds: float
 
@@ -69,7 +69,7 @@ async def run_probe(
         outcome=outcome,
         observed_at=run.observed_at or clock.now(),
         readings=_last_of_each((*run.evidence, *(report.readings if report else ()))),
-        roster=report.roster if report and outcome is ProbeOutcome.OK else None,
+        rosters=report.rosters if report and outcome is ProbeOutcome.OK else (),
         fault=reason,
         duration_seconds=clock.monotonic() - started,
     )

@@ -332,12 +332,28 @@ def read_account(account: JsonObject, target: AccountTarget) -> Report:
             readings += _read_number(listed[number_id], number_id, account, target)
         else:
             readings.append(_read_absent(number_id, target, count=len(listed), is_complete=is_complete))
-    readings += _read_senders(account, [listed[number_id] for number_id in sorted(watched & set(listed))], target)
+    senders = [*_read_senders(account, [listed[number_id] for number_id in sorted(watched & set(listed))], target)]
+    readings += senders
     readings += _read_subscriptions(account, target)
-    present = frozenset(Subject.phone_number(target.waba_id, number_id) for number_id in watched)
-    roster = Roster(parent=target.subject, kind=SubjectKind.PHONE_NUMBER, present=present)
     # A number whose item cannot be read is not gone.
-    return Report(readings=tuple(readings), roster=roster if is_complete else None)
+    rosters = tuple(_rosters(account, watched, senders, target)) if is_complete else ()
+    return Report(readings=tuple(readings), rosters=rosters)
+
+
+def _rosters(
+    account: JsonObject, watched: frozenset[str], senders: list[Reading], target: AccountTarget
+) -> Iterator[Roster]:
+    """Who is all there: the numbers, and who must agree before they send.
+
+    Of the latter only where the account itself lists them: its health_status always names account, business and app, so
+    one that is no longer among them has no say any more. A number that is there stays a sender, whatever is left out.
+    """
+    numbers = frozenset(Subject.phone_number(target.waba_id, number_id) for number_id in watched)
+    yield Roster(parent=target.subject, kind=SubjectKind.PHONE_NUMBER, present=numbers)
+    if entities_of(account):
+        own = {Subject.sender(target.waba_id, "phone_number", number_id) for number_id in watched}
+        told = {reading.subject for reading in senders if reading.subject.kind is SubjectKind.SENDER}
+        yield Roster(parent=target.subject, kind=SubjectKind.SENDER, present=frozenset(own | told))
 
 
 def _read_absent(number_id: str, target: AccountTarget, *, count: int, is_complete: bool) -> Reading:
