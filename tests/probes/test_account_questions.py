@@ -226,14 +226,18 @@ def test_dead_token_says_nothing_about_the_account() -> None:
     assert report.readings == ()
 
 
-def test_denied_list_of_numbers_does_not_say_that_the_account_cannot_be_read() -> None:
+def test_denied_list_of_numbers_is_lost_access_too() -> None:
+    # What is left of the account is nothing that anybody watches it for.
     node, _, _ = split_account()
     steps = run(ACCOUNT_TARGET)
     next(steps)
     steps.send(node)
+    fault = Denied("closed", is_token=False, code=200)
 
-    with pytest.raises(Denied):
-        steps.throw(Denied("closed", is_token=False, code=200))
+    report = finish(steps, fault)
+
+    assert report.fault is fault
+    assert report.readings == (TOKEN_ASSET_ACCESS.reading(ASSET, False, raw="code 200"),)
 
 
 @pytest.mark.parametrize(

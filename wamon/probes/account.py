@@ -242,17 +242,14 @@ def run(target: AccountTarget) -> ProbeSteps:
     apps = Edge("subscribed_apps", ())
     try:
         account = yield _query(target, fields=(*WABA_FIELDS, numbers, apps))
+        if account.get(numbers.name) is None:
+            account = {**account, numbers.name: (yield _query(target, edge=numbers))}
     except Refused as fault:
         return _read_refusal(fault, target)
     except Denied as fault:
         answer = code_words(fault.code, fault.subcode)
         lost = () if fault.is_token else (TOKEN_ASSET_ACCESS.reading(_asset(target), False, raw=answer),)
         return Report(readings=lost, fault=fault)
-    if account.get(numbers.name) is None:
-        try:
-            account = {**account, numbers.name: (yield _query(target, edge=numbers))}
-        except Refused as fault:
-            return _read_refusal(fault, target)
     missed: GraphFault | None = None
     if account.get(apps.name) is None:
         try:
