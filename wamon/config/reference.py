@@ -33,8 +33,6 @@ PLACEHOLDERS: Final[Mapping[str, str]] = MappingProxyType(
 _INTRODUCTION: Final = """\
 # Configuration
 
-Written by `python -m wamon.reference` from `wamon/config/schema.py`; do not edit.
-
 wamon reads `wamon.toml` (`--config FILE`, else `WAMON_CONFIG`, else `./wamon.toml`, else `/etc/wamon/wamon.toml`) and
 the environment. Every top-level key is also an environment variable, `WAMON_` and the key in capitals, and the
 environment wins. One account needs no file: `WAMON_WABA_ID` and `WAMON_ACCESS_TOKEN` are enough.
