@@ -11,7 +11,6 @@ from wamon.core.ports import (
     Message,
     OutboxFigures,
     Owner,
-    Registry,
     Rule,
     View,
     clear,
@@ -114,6 +113,5 @@ def test_signals_are_found_by_name() -> None:
     assert signals_by_name([RATING, LIMIT]) == {"rating": RATING, "limit": LIMIT}
 
 
-def test_registry_and_figures_may_be_empty() -> None:
-    assert Registry(probes=(), rules=()).signals == ()
+def test_figures_may_be_empty() -> None:
     assert OutboxFigures().oldest_created_at is None

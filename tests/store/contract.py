@@ -1,6 +1,7 @@
 """What every store must do, whatever it is made of."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -55,14 +56,14 @@ class ReadableStore(Store, Protocol):
     async def prune(self, before: datetime, *, limit: int = 5000) -> int: ...
 
 
-class Contract:
+class Contract(ABC):
     """What each part of the contract starts from.
 
     `make` gives an unopened store; those of one folder share what they remember.
     """
 
-    def make(self, folder: Path) -> ReadableStore:
-        raise NotImplementedError
+    @abstractmethod
+    def make(self, folder: Path) -> ReadableStore: ...
 
     @pytest.fixture
     def store(self, run: Run, tmp_path: Path) -> Iterator[ReadableStore]:

@@ -1,7 +1,7 @@
 """Every plug point and seam on one page: Probe, Rule, Notifier, Store (the Clock is in `timing`)."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
@@ -337,12 +337,3 @@ class Resumed:
 def signals_by_name(signals: Sequence[Signal[Any]]) -> Mapping[str, Signal[Value]]:
     """The lookup that a store needs to read facts back."""
     return {signal.name: cast("Signal[Value]", signal) for signal in signals}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registry:
-    """Everything that was registered, in order: what a daemon, a test and the reference writer start from."""
-
-    probes: tuple[Probe[Any], ...]
-    rules: tuple[Rule, ...]
-    signals: tuple[Signal[Any], ...] = field(default=())
