@@ -29,6 +29,10 @@ class SubjectKind(StrEnum):
     SENDER = "sender"
     API_VERSION = "api_version"
     PROBE = "probe"
+    RESTRICTION = "restriction"
+    ACCOUNT_ALERT = "account_alert"
+    TEMPLATE = "template"
+    FLOW = "flow"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,6 +79,26 @@ class Subject:
     @classmethod
     def api_version(cls, version: str) -> "Subject":
         return cls.of(SubjectKind.API_VERSION, version=version)
+
+    @classmethod
+    def restriction(cls, waba_id: str, restriction_type: str) -> "Subject":
+        """One kind of restriction that Meta can lay on an account."""
+        return cls.of(SubjectKind.RESTRICTION, waba_id=waba_id, restriction_type=restriction_type)
+
+    @classmethod
+    def account_alert(cls, waba_id: str, alert_type: str) -> "Subject":
+        """One kind of alert of Meta's own about an account or one of its numbers."""
+        return cls.of(SubjectKind.ACCOUNT_ALERT, waba_id=waba_id, alert_type=alert_type)
+
+    @classmethod
+    def template(cls, waba_id: str, template: str, language: str) -> "Subject":
+        """A message template in one language, by its name."""
+        return cls.of(SubjectKind.TEMPLATE, waba_id=waba_id, template=template, language=language)
+
+    @classmethod
+    def flow(cls, waba_id: str, flow_id: str, event: str) -> "Subject":
+        """One kind of trouble that one of the account's Flows can have."""
+        return cls.of(SubjectKind.FLOW, waba_id=waba_id, flow_id=flow_id, event=event)
 
     @classmethod
     def probe(cls, probe: str, target: "Subject") -> "Subject":
@@ -165,7 +189,8 @@ class Signal(Generic[T]):
 
     The one declaration serves the storage key, the metric family, its documentation, the history of changes and the
     vocabulary of the rules. `last_known` and `changed_at` name extra families: the value before it became unknown, and
-    when the known value last changed. `is_event` readings stay true until replaced, they do not age.
+    when the known value last changed. `is_event` readings stay true until replaced, they do not age. `is_derived`
+    readings can be made anew from what is stored, so they are not stored themselves.
     """
 
     name: str
@@ -175,29 +200,42 @@ class Signal(Generic[T]):
     last_known: str | None = None
     changed_at: str | None = None
     is_event: bool = False
+    is_derived: bool = False
     is_exported: bool = True
     is_optional: bool = False
     keeps_history: bool = True
 
     def reading(
-        self, subject: Subject, value: T | None, *, raw: str | None = None, is_recognised: bool = True
+        self,
+        subject: Subject,
+        value: T | None,
+        *,
+        raw: str | None = None,
+        is_recognised: bool = True,
+        holds_until: datetime | None = None,
     ) -> "Reading":
         """One observation of this signal; `value` None means that Meta was asked and did not say."""
         return Reading(
-            signal=cast("Signal[Value]", self), subject=subject, value=value, raw=raw, is_recognised=is_recognised
+            signal=cast("Signal[Value]", self),
+            subject=subject,
+            value=value,
+            raw=raw,
+            is_recognised=is_recognised,
+            holds_until=holds_until,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """One observation: `raw` is Meta's own text where `value` is our form of it; `is_recognised` is false for a vendor
-    value that no vocabulary knows."""
+    value that no vocabulary knows. `holds_until` is an end that Meta itself named, None for none."""
 
     signal: Signal[Value]
     subject: Subject
     value: Value | None
     raw: str | None = None
     is_recognised: bool = True
+    holds_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,7 +414,7 @@ def _next_fact(reading: Reading, sighting: Sighting, *, before: Fact | None) -> 
         known=known_before if reading.value is None else reading.value,
         observed_at=sighting.observed_at,
         changed_at=sighting.observed_at if is_new else before.changed_at if before else None,
-        stale_at=NEVER if reading.signal.is_event else sighting.stale_at,
+        stale_at=reading.holds_until or (NEVER if reading.signal.is_event else sighting.stale_at),
         source=sighting.source,
         before=known_before if is_new else before.before if before else None,
     )

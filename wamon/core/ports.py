@@ -1,12 +1,14 @@
 """Every plug point and seam on one page: Probe, Rule, Notifier, Store (the Clock is in `timing`)."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from wamon.core.alerting import Severity, Timing, Transition, Truth, Verdict
+from wamon.core.books import Tally, TallyKey
+from wamon.core.delivery import Update
 from wamon.core.errors import GraphFault
 from wamon.core.health import Fact, Reading, Signal, Snapshot, Subject, SubjectKind, Value
 from wamon.core.state import Changes, Roster, State
@@ -309,6 +311,60 @@ class Store(Protocol):
     async def outbox_figures(self) -> "OutboxFigures": ...
 
     async def size_bytes(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """What is kept of a webhook that could not be read: why, and its form without any of its contents."""
+
+    reason: str
+    skeleton: str
+    at: datetime
+
+
+class Ledger(Protocol):
+    """The durable ledger of message statuses. Every method raises StoreError and leaves what was stored as it was."""
+
+    async def digest_key(self) -> bytes:
+        """The key of this install's digests, the same for life."""
+        ...
+
+    async def record(
+        self,
+        updates: Sequence[Update],
+        *,
+        counted: Mapping[TallyKey, int],
+        quarantined: Sequence[Quarantined] = (),
+    ) -> Tally:
+        """Write all of it, durably, or nothing: move each message, in order; add `counted` to the books.
+
+        The answer is everything that this adds to the books, `counted` included. What was recorded before, in whatever
+        batch, adds nothing but duplicates.
+        """
+        ...
+
+    async def tallied(self) -> Mapping[TallyKey, int]:
+        """The books as last committed."""
+        ...
+
+    async def fold(self, compaction: Mapping[TallyKey, int]) -> None:
+        """Write a compaction of the books, and bring the additions that came since the last fold into one place."""
+        ...
+
+    async def unheard(self, digests: Collection[bytes]) -> frozenset[bytes]:
+        """Those of these notices that were not heard yet (Changes.notices are)."""
+        ...
+
+    async def quarantine(self, *, limit: int) -> tuple[Quarantined, ...]:
+        """The latest webhooks that could not be read, newest last."""
+        ...
+
+    async def prune_ledger(self, before: datetime, *, limit: int = 5000) -> int:
+        """Forget messages whose first status, and notices and quarantined webhooks that, are older.
+
+        At most `limit` of each go at once; the answer is how many went, so repeat until it is 0.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

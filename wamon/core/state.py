@@ -47,8 +47,9 @@ class State:
 class Changes:
     """What one step wants written, in one transaction.
 
-    `facts` and `alerts` replace by key; `counters` are the new totals; each announced transition becomes one outbox row
-    for each of `receivers`. `unrecognised` are readings with a vendor value first met here, for one log line each.
+    `facts` and `alerts` replace by key (facts of derived signals are not stored); `counters` are the new totals; each
+    announced transition becomes one outbox row for each of `receivers`. `notices` are digests of what was heard, so
+    that it has its effect once. `unrecognised` are readings with a vendor value first met here, for one log line each.
     """
 
     moment: Moment
@@ -60,6 +61,7 @@ class Changes:
     transitions: tuple[Transition, ...] = ()
     receivers: tuple[str, ...] = ()
     counters: Mapping[CounterKey, int] = field(default_factory=lambda: MappingProxyType({}))
+    notices: tuple[bytes, ...] = ()
     unrecognised: tuple[Reading, ...] = ()
     clock_step: timedelta = timedelta(0)
 
@@ -106,9 +108,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticked:
-    """Time passed."""
+    """Time passed. `figures` are readings that the books of all deliveries come to at this moment."""
 
     moment: Moment
+    figures: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,4 +133,20 @@ class Polled:
     fault: str | None = None
 
 
-Event: TypeAlias = Started | Ticked | Polled
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """Meta told something of an account by webhook.
+
+    `observed_at` is Meta's own stamp. `interval` is how often the account is polled: what polls also see is known for
+    as long as after a poll. `digest` stands for the notice, so that one that is repeated has no effect.
+    """
+
+    moment: Moment
+    field: str
+    observed_at: datetime
+    interval: timedelta
+    readings: tuple[Reading, ...]
+    digest: bytes
+
+
+Event: TypeAlias = Started | Ticked | Polled | Heard

@@ -9,12 +9,13 @@ from wamon.core import alerting, watch
 from wamon.core.alerting import Advance, Alert, AlertState, CloseReason, Transition, Verdict
 from wamon.core.health import Change, Fact, Reading, Sighting, Snapshot, Subject, SubjectKind
 from wamon.core.ports import Rule, View, unknown
-from wamon.core.state import Changes, CounterKey, Event, Monitored, Polled, Roster, Started, State, Ticked
+from wamon.core.state import Changes, CounterKey, Event, Heard, Monitored, Polled, Roster, Started, State, Ticked
 from wamon.core.timing import clock_step
 
 ZERO = timedelta(0)
 OUTCOME_OK = "ok"
 SOURCE_POLL = "poll"
+SOURCE_WEBHOOK = "webhook"
 SOURCE_SELF = "wamon"
 
 # A subject must be absent from two complete lists in a row before it counts as removed (ALERTING section 2).
@@ -43,7 +44,9 @@ def step(state: State, event: Event, policy: Policy) -> tuple[State, Changes]:
         case Started():
             draft.start(event.monitored)
         case Ticked():
-            draft.tick()
+            draft.tick(event.figures)
+        case Heard():
+            draft.hear(event)
         case _:
             draft.poll(event)
     return draft.finish()
@@ -67,6 +70,7 @@ class _Draft:
         self._touched_alerts: set[str] = set()
         self._transitions: list[Transition] = []
         self._counted: Counter[CounterKey] = Counter()
+        self._notices: tuple[bytes, ...] = ()
         self._unrecognised: list[Reading] = []
         self._clock_step = clock_step(state.moment, event.moment) if state.moment else ZERO
         if state.moment is not None and self._now < state.moment.at:
@@ -74,7 +78,7 @@ class _Draft:
         if self._clock_step:
             self._note_clock_step()
 
-    # --- the three events ---------------------------------------------------------------------------------------------
+    # --- the four events ----------------------------------------------------------------------------------------------
 
     def start(self, monitored: Monitored) -> None:
         self._remove(subject for subject in self._snapshot.facts if not monitored.covers(subject))
@@ -83,8 +87,9 @@ class _Draft:
                 self._apply(alert, alerting.close(alert, reason=CloseReason.REMOVED, now=self._now))
         self._age()
 
-    def tick(self) -> None:
+    def tick(self, figures: tuple[Reading, ...]) -> None:
         aged = self._age()
+        self._fold(figures, observed_at=self._now, interval=self._policy.tick_interval, source=SOURCE_WEBHOOK)
         by_name = {rule.name: rule for rule in self._policy.rules}
         for alert in list(self._alerts.values()):
             if alert.state is not AlertState.INACTIVE and alert.rule in by_name:
@@ -97,14 +102,18 @@ class _Draft:
     def poll(self, event: Polled) -> None:
         self._counted[CounterKey.of(PROBE_RUNS, probe=event.probe, outcome=event.outcome)] += 1
         probe_subject = Subject.probe(event.probe, event.target)
-        self._fold(self._about_the_probe(event, probe_subject), event, source=SOURCE_SELF)
-        touched = [probe_subject, *self._fold(event.readings, event, source=SOURCE_POLL)]
+        seen_at, interval = event.observed_at, event.interval
+        about = self._about_the_probe(event, probe_subject)
+        self._fold(about, observed_at=seen_at, interval=interval, source=SOURCE_SELF)
+        told = self._fold(event.readings, observed_at=seen_at, interval=interval, source=SOURCE_POLL)
         for roster in event.rosters:
             self._check_roster(roster)
-        for rule in self._policy.rules:
-            for subject in dict.fromkeys(touched):
-                if subject.kind is rule.kind and subject not in self._removed:
-                    self._judge(rule, subject, interval=event.interval)
+        self._judge_all([probe_subject, *told], interval=interval)
+
+    def hear(self, event: Heard) -> None:
+        self._notices = (event.digest,)
+        told = self._fold(event.readings, observed_at=event.observed_at, interval=event.interval, source=SOURCE_WEBHOOK)
+        self._judge_all(told, interval=event.interval)
 
     def finish(self) -> tuple[State, Changes]:
         counters = {key: self._before.counters.get(key, 0) + count for key, count in self._counted.items()}
@@ -127,6 +136,7 @@ class _Draft:
             transitions=tuple(self._transitions),
             receivers=self._policy.receivers,
             counters=counters,
+            notices=self._notices,
             unrecognised=tuple(self._unrecognised),
             clock_step=self._clock_step,
         )
@@ -146,13 +156,12 @@ class _Draft:
             readings.append(watch.PROBE_LAST_SUCCESS.reading(subject, self._not_ahead(event.observed_at)))
         return tuple(readings)
 
-    def _fold(self, readings: Iterable[Reading], event: Polled, *, source: str) -> list[Subject]:
+    def _fold(
+        self, readings: Iterable[Reading], *, observed_at: datetime, interval: timedelta, source: str
+    ) -> list[Subject]:
         """Take the readings in; the subjects they are about, in order."""
         sighting = Sighting(
-            readings=tuple(readings),
-            observed_at=self._not_ahead(event.observed_at),
-            interval=event.interval,
-            source=source,
+            readings=tuple(readings), observed_at=self._not_ahead(observed_at), interval=interval, source=source
         )
         for reading in sighting.readings:
             self._count_unrecognised(reading)
@@ -211,6 +220,14 @@ class _Draft:
                 self._apply(alert, alerting.close(alert, reason=CloseReason.REMOVED, now=self._now))
 
     # --- alerts -------------------------------------------------------------------------------------------------------
+
+    def _judge_all(self, subjects: Iterable[Subject], *, interval: timedelta) -> None:
+        """Judge each subject by every rule about its kind."""
+        distinct = tuple(dict.fromkeys(subjects))
+        for rule in self._policy.rules:
+            for subject in distinct:
+                if subject.kind is rule.kind and subject not in self._removed:
+                    self._judge(rule, subject, interval=interval)
 
     def _judge(self, rule: Rule, subject: Subject, *, interval: timedelta) -> None:
         alert = self._alerts.get(alerting.alert_key(rule.name, subject))

@@ -1,0 +1,1 @@
+"""What Meta tells us: signatures, the envelope, and one reader for each webhook field."""
