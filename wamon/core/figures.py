@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 from wamon.core import books
@@ -295,7 +296,7 @@ def _pace(name: str, counts: Mapping[str, int], bounds: tuple[int, ...]) -> dict
 def _habit(hours: list[int], now: float) -> dict[str, float]:
     """In how many hours of the last week webhooks came, and the longest time between two of those, in seconds."""
     week = [hour for hour in hours if hour >= now - 7 * DAY]
-    gaps = [later - earlier for earlier, later in zip(week, week[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(week)]
     return {"active_hours": float(len(week)), "longest_gap_seconds": float(max(gaps, default=0))}
 
 
