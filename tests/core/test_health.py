@@ -1,6 +1,7 @@
 """The picture of what was observed: how readings are taken in, how they age, and how they are stored."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -82,6 +83,26 @@ def fact_of(snapshot: Snapshot, signal: Signal[Any] = RATING) -> Fact:
         ),
         (Subject.api_version("v25.0"), "api_version", (("version", "v25.0"),)),
         (Subject.probe("account", Subject.waba("100")), "probe", (("probe", "account"), ("waba_id", "100"))),
+        (
+            Subject.restriction("100", "RESTRICTED_BIZ_INITIATED_MESSAGING"),
+            "restriction",
+            (("restriction_type", "RESTRICTED_BIZ_INITIATED_MESSAGING"), ("waba_id", "100")),
+        ),
+        (
+            Subject.account_alert("100", "OBA_REJECTED"),
+            "account_alert",
+            (("alert_type", "OBA_REJECTED"), ("waba_id", "100")),
+        ),
+        (
+            Subject.template("100", "welcome", "en_US"),
+            "template",
+            (("language", "en_US"), ("template", "welcome"), ("waba_id", "100")),
+        ),
+        (
+            Subject.flow("100", "77", "ENDPOINT_LATENCY"),
+            "flow",
+            (("event", "ENDPOINT_LATENCY"), ("flow_id", "77"), ("waba_id", "100")),
+        ),
     ],
 )
 def test_subject_is_its_kind_and_sorted_labels(
@@ -292,6 +313,34 @@ def test_event_never_ages() -> None:
     assert fact_of(aged, EVENT).stale_at == NEVER
 
 
+@pytest.mark.parametrize("signal", [RATING, EVENT])
+@pytest.mark.parametrize("end", [1, 14, 60, 40_000])
+def test_reading_with_an_end_of_its_own_is_known_until_then(signal: Signal[Any], end: float) -> None:
+    value: Value = "RED" if signal is RATING else at(0)
+    snapshot, _, _ = Snapshot().fold(sighting(signal.reading(NUMBER, value, holds_until=at(end))))
+
+    before, still, _ = snapshot.age(at(end - 0.1))
+    after, aged, changes = snapshot.age(at(end))
+
+    assert (before.value(NUMBER, signal), still) == (value, ())
+    assert (after.value(NUMBER, signal), after.known(NUMBER, signal)) == (None, value)
+    assert aged == (fact_of(after, signal),)
+    assert [(change.before, change.after, change.at, change.source) for change in changes] == [
+        (value, None, at(end), "age")
+    ]
+
+
+def test_end_of_a_reading_is_replaced_by_the_next_one() -> None:
+    first, _, _ = Snapshot().fold(sighting(RATING.reading(NUMBER, "RED", holds_until=at(60))))
+
+    longer, _, _ = first.fold(sighting(RATING.reading(NUMBER, "RED", holds_until=at(90)), minute=1))
+    plain, _, _ = first.fold(sighting(RATING.reading(NUMBER, "RED"), minute=1))
+
+    assert fact_of(longer).stale_at == at(90)
+    assert fact_of(longer).changed_at == at(0)
+    assert fact_of(plain).stale_at == at(16)
+
+
 # --- clamp and without ------------------------------------------------------------------------------------------------
 
 
@@ -380,3 +429,14 @@ def test_reading_carries_the_vendors_own_word() -> None:
     reading = RATING.reading(NUMBER, "OTHER", raw="PURPLE", is_recognised=False)
 
     assert (reading.value, reading.raw, reading.is_recognised) == ("OTHER", "PURPLE", False)
+    assert reading.holds_until is None
+
+
+def test_derived_reading_is_known_like_any_other() -> None:
+    derived = replace(RATING, name="derived", is_derived=True)
+
+    snapshot, facts, _ = Snapshot().fold(sighting(derived.reading(NUMBER, "RED")))
+
+    assert snapshot.value(NUMBER, derived) == "RED"
+    assert [fact.signal.is_derived for fact in facts] == [True]
+    assert not RATING.is_derived

@@ -24,8 +24,8 @@ from tests.core.world import (
 from tests.fakes import START
 from wamon.core import watch
 from wamon.core.alerting import AlertState, CloseReason, Timing, alert_key
-from wamon.core.health import Subject, SubjectKind
-from wamon.core.state import CounterKey, Roster
+from wamon.core.health import Reading, Subject, SubjectKind
+from wamon.core.state import Changes, CounterKey, Heard, Roster, Ticked
 from wamon.probes.evidence import TOKEN_VALID
 from wamon.rules import RULES
 
@@ -342,6 +342,220 @@ def test_tick_leaves_the_alert_of_an_unknown_rule_alone() -> None:
     world.tick(after=900)
 
     assert world.alert() == before
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------
+
+DERIVED = replace(RATING, is_derived=True, keeps_history=False)
+BAD_FIGURE = replace(BAD, on_tick=True, timing=Timing(for_=MINUTE, min_observations=2))
+
+
+def figured(world: World, *figures: Reading, after: float = 15) -> Changes:
+    world.clock.advance(after)
+    return world.take(Ticked(moment=world.clock.moment(), figures=figures))
+
+
+def test_figures_are_known_at_the_moment_of_the_tick() -> None:
+    world = World()
+
+    changes = figured(world, DERIVED.reading(NUMBER, "GREEN"))
+
+    fact = world.fact(NUMBER, DERIVED)
+    assert (fact.value, fact.observed_at, fact.source) == ("GREEN", START + timedelta(seconds=15), "webhook")
+    assert fact.stale_at == fact.observed_at + timedelta(minutes=15)
+    assert changes.facts == (fact,)
+    assert changes.history == ()
+
+
+def test_figures_are_judged_by_the_rules_of_the_clock() -> None:
+    world = World(BAD_FIGURE)
+
+    pictures = []
+    for _ in range(6):
+        figured(world, DERIVED.reading(NUMBER, "RED"))
+        pictures.append(world.picture())
+
+    # Four gaps of 15 seconds are a minute.
+    assert pictures == ["pending"] * 4 + ["firing"] * 2
+    assert world.kinds() == ["open"]
+
+
+def test_figures_are_not_judged_by_rules_that_have_no_clock() -> None:
+    world = World(BAD)
+
+    figured(world, DERIVED.reading(NUMBER, "RED"))
+
+    assert world.picture() == "none"
+
+
+def test_poll_between_two_ticks_does_not_count_the_same_figures_again() -> None:
+    world = World(replace(BAD_FIGURE, timing=Timing(min_observations=2)))
+    figured(world, DERIVED.reading(NUMBER, "RED"))
+
+    world.poll(LIMIT.reading(NUMBER, 1.0), after=5)
+
+    assert world.picture() == "pending"
+
+
+def test_figures_that_stop_coming_leave_an_open_alert_stale() -> None:
+    world = World(replace(BAD_FIGURE, timing=Timing(min_observations=1)))
+    figured(world, DERIVED.reading(NUMBER, "RED"))
+
+    figured(world, after=900)
+
+    assert world.picture() == "firing stale"
+
+
+def test_figures_that_are_well_again_close_the_alert() -> None:
+    world = World(replace(BAD_FIGURE, timing=Timing(min_observations=1)))
+
+    for rating in ("RED", "GREEN", "GREEN"):
+        figured(world, DERIVED.reading(NUMBER, rating))
+
+    assert world.kinds() == ["open", "recovering", "close"]
+
+
+def test_figures_of_a_removed_number_do_not_bring_it_back() -> None:
+    world = World(replace(BAD_FIGURE, timing=Timing(min_observations=1)))
+    world.poll(RATING.reading(NUMBER, "GREEN"), roster=listed(NUMBER))
+    world.poll(roster=listed())
+    world.poll(roster=listed())
+
+    figured(world, DERIVED.reading(NUMBER, "RED"))
+
+    assert NUMBER not in world.state.snapshot.facts
+    assert world.picture() != "firing"
+
+
+# --- webhooks ---------------------------------------------------------------------------------------------------------
+
+
+def hear(
+    world: World,
+    *readings: Reading,
+    after: float = 60,
+    stamped_seconds_ago: float = 0,
+    interval: timedelta = MINUTE,
+    digest: bytes = b"one",
+) -> Changes:
+    world.clock.advance(after)
+    return world.take(
+        Heard(
+            moment=world.clock.moment(),
+            field="account_update",
+            observed_at=world.clock.now() - timedelta(seconds=stamped_seconds_ago),
+            interval=interval,
+            readings=readings,
+            digest=digest,
+        )
+    )
+
+
+def test_what_was_heard_is_known_as_of_metas_stamp_and_alerts_at_once() -> None:
+    world = World()
+
+    changes = hear(world, RATING.reading(NUMBER, "RED", raw="red"), stamped_seconds_ago=4)
+
+    fact = world.fact(NUMBER, RATING)
+    assert (fact.value, fact.raw, fact.source) == ("RED", "red", "webhook")
+    assert fact.observed_at == START + timedelta(seconds=56)
+    assert fact in changes.facts
+    assert [(row.after, row.source) for row in changes.history] == [("RED", "webhook")]
+    assert [str(row.kind) for row in changes.transitions] == ["open"]
+
+
+def test_notice_goes_into_what_is_written() -> None:
+    world = World()
+
+    heard = hear(world, RATING.reading(NUMBER, "RED"), digest=b"one")
+
+    assert heard.notices == (b"one",)
+    assert world.poll().notices == ()
+    assert world.tick().notices == ()
+
+
+def test_notice_without_a_reading_is_written_all_the_same() -> None:
+    changes = hear(World(), digest=b"two")
+
+    assert (changes.notices, changes.facts, changes.history) == ((b"two",), (), ())
+
+
+def test_late_webhook_goes_to_the_history_only() -> None:
+    world = World()
+    world.rate("GREEN")
+
+    changes = hear(world, RATING.reading(NUMBER, "RED"), after=1, stamped_seconds_ago=3600, digest=b"late")
+
+    assert world.value(NUMBER, RATING) == "GREEN"
+    assert world.picture() == "none"
+    assert changes.facts == ()
+    assert [(row.before, row.after, row.at) for row in changes.history] == [
+        ("GREEN", "RED", START + timedelta(seconds=61 - 3600))
+    ]
+    assert changes.notices == (b"late",)
+
+
+def test_poll_that_was_answered_before_the_webhook_does_not_overwrite_it() -> None:
+    world = World()
+    hear(world, RATING.reading(NUMBER, "RED"))
+
+    world.poll(RATING.reading(NUMBER, "GREEN"), after=1, answered_seconds_ago=5)
+
+    assert world.value(NUMBER, RATING) == "RED"
+    assert world.picture() == "firing"
+
+
+def test_webhook_judges_only_what_it_tells_of() -> None:
+    asked: list[Subject] = []
+    world = World(asking(asked))
+    world.poll(RATING.reading(NUMBER, "GREEN"), RATING.reading(OTHER_NUMBER, "GREEN"))
+    asked.clear()
+
+    hear(world, RATING.reading(NUMBER, "RED"))
+
+    assert asked == [NUMBER]
+
+
+def test_stamp_that_lies_ahead_counts_as_the_present() -> None:
+    world = World()
+
+    hear(world, RATING.reading(NUMBER, "RED"), stamped_seconds_ago=-600)
+
+    assert world.fact(NUMBER, RATING).observed_at == START + timedelta(seconds=60)
+
+
+def test_what_was_heard_is_known_as_long_as_after_a_poll() -> None:
+    world = World()
+
+    hear(world, RATING.reading(NUMBER, "RED"), interval=10 * MINUTE)
+    world.tick(after=1799)
+    known = world.value(NUMBER, RATING)
+    world.tick(after=1)
+
+    assert known == "RED"
+    assert world.value(NUMBER, RATING) is None
+
+
+def test_what_has_an_end_of_its_own_is_known_until_then_however_rarely_it_is_polled() -> None:
+    world = World()
+    end = START + timedelta(days=3)
+
+    hear(world, RATING.reading(NUMBER, "RED", holds_until=end))
+    world.tick(after=3 * 86_400 - 61)
+    before = (world.value(NUMBER, RATING), world.picture())
+    changes = world.tick(after=1)
+
+    assert before == ("RED", "firing")
+    assert (world.value(NUMBER, RATING), world.picture()) == (None, "firing stale")
+    assert [(row.before, row.after, row.at, row.source) for row in changes.history] == [("RED", None, end, "age")]
+
+
+def test_unrecognised_value_that_was_heard_is_counted() -> None:
+    world = World()
+
+    hear(world, RATING.reading(NUMBER, "OTHER", raw="PURPLE", is_recognised=False))
+
+    assert world.count("wamon_unrecognised_values_total", signal="rating") == 1
 
 
 # --- what is gone -----------------------------------------------------------------------------------------------------

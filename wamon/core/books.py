@@ -41,6 +41,9 @@ DELIVERY_BOUNDS: Final = (1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86400)
 LAG_BOUNDS: Final = (1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86400)
 BOUNDS: Final[Mapping[str, tuple[int, ...]]] = {DELIVERY_SECONDS: DELIVERY_BOUNDS, WEBHOOK_LAG: LAG_BOUNDS}
 INFINITE: Final = "+Inf"
+_LABELS: Final[Mapping[tuple[int, ...], tuple[str, ...]]] = {
+    bounds: (*(f"{bound}.0" for bound in bounds), INFINITE) for bounds in (DELIVERY_BOUNDS, LAG_BOUNDS)
+}
 # The label under which a histogram's sum is kept, in milliseconds: additions are whole numbers.
 SUM: Final = "sum_ms"
 
@@ -96,14 +99,22 @@ def place(figure: str, at: float, now: float) -> int | None:
 
 def le(bounds: tuple[int, ...], seconds: float) -> str:
     """The histogram bucket of a duration, by its upper bound as Prometheus writes it."""
-    index = bisect_left(bounds, seconds)
-    return f"{bounds[index]}.0" if index < len(bounds) else INFINITE
+    return _LABELS[bounds][bisect_left(bounds, seconds)]
 
 
-def observe(tally: Tally, histogram: str, waba_id: str, seconds: float) -> None:
-    """Add a duration to a histogram over all time."""
-    tally[histogram, waba_id, "", le(BOUNDS[histogram], seconds), FOR_EVER] += 1
+def observe(
+    tally: Tally, histogram: str, recent: str, waba_id: str, seconds: float, at: float, now: float | None = None
+) -> None:
+    """Add a duration to a histogram over all time, and to a recent one where `at` is still in its window.
+
+    `now` None means at that very moment.
+    """
+    label = le(BOUNDS[histogram], seconds)
+    tally[histogram, waba_id, "", label, FOR_EVER] += 1
     tally[histogram, waba_id, "", SUM, FOR_EVER] += round(seconds * 1000)
+    bucket = int(at) // SLOT * SLOT if now is None else place(recent, at, now)
+    if bucket is not None:
+        tally[recent, waba_id, "", label, bucket] += 1
 
 
 Series: TypeAlias = dict[int, int]

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from wamon.core import books
-from wamon.core.books import Tally, place
+from wamon.core.books import FOR_EVER, Tally, place
 from wamon.core.error_codes import Bounce, ErrorClass, lookup
 
 # Plain bits, not IntFlag, whose arithmetic costs a microsecond: this runs thousands of times a second.
@@ -43,6 +43,26 @@ def _all_proved(seen: int) -> int:
 
 # By the seen bits: the bits that they prove, themselves included.
 PROVED: Final = tuple(_all_proved(seen) for seen in range(2 * OPT_OUT))
+
+# By the seen bits and a further status: the names of the statuses that it adds to what is proved.
+_NEWLY: Final = tuple(
+    {
+        status: tuple(name for bit, name in STATUS_NAMES.items() if proves & bit & ~PROVED[seen])
+        for status, proves in _PROVES.items()
+    }
+    for seen in range(2 * OPT_OUT)
+)
+
+_NOWHERE: Final[tuple[str, ...]] = ()
+_OPEN: Final = (books.OPEN,)
+_FAILED_AS: Final = {
+    Bounce.HARD: (books.FAILED_MESSAGES, books.HARD_BOUNCED),
+    Bounce.SOFT: (books.FAILED_MESSAGES, books.SOFT_BOUNCED),
+    Bounce.NONE: (books.FAILED_MESSAGES,),
+}
+_DUPLICATE: Final = (books.DUPLICATES, "", "", "", FOR_EVER)
+_LATE: Final = (books.OUT_OF_ORDER, "", "", "", FOR_EVER)
+_CONTRADICTION: Final = (books.CONTRADICTIONS, "", "", "", FOR_EVER)
 
 AUTHENTICATION: Final = frozenset({"authentication", "authentication-international", "authentication_international"})
 OTHER_CODE: Final = "other"
@@ -85,33 +105,40 @@ class Entry(NamedTuple):
 
 def settle(entry: Entry | None, update: Update, tally: Tally) -> Entry | None:
     """Move one message by one status, and add to `tally` what that changes in the books; None when nothing moved."""
-    status = update.status
-    if entry is not None and entry.seen & status:
-        tally[books.DUPLICATES, "", "", "", 0] += 1
-        return None
-    if status == OPT_OUT:
-        tally[books.OPT_OUTS, update.waba_id, update.phone_number_id, "", 0] += 1
-        _windowed(tally, books.RECENT_OPT_OUTS, update, update.at)
-        return Entry(update.digest, update.at, status)
-    after = _moved(entry, update)
-    before = 0 if entry is None else entry.seen
+    waba_id, number, digest, status, at, received_at, error_code, category, _ = update
     if entry is None:
+        if status == OPT_OUT:
+            return _opt_out(update, tally)
+        before, first_at, sent_at, delivered_at, known_code, known_category = 0, at, None, None, None, None
         _count_attempt(update, tally)
-    elif status != FAILED and PROVED[before] & status:
-        tally[books.OUT_OF_ORDER, "", "", "", 0] += 1
-    newly = PROVED[after.seen] & ~PROVED[before]
-    for bit, name in STATUS_NAMES.items():
-        if newly & bit:
-            tally[books.STATUSES, update.waba_id, update.phone_number_id, name, 0] += 1
-    if newly & SENT:
-        _windowed(tally, books.SENT_MESSAGES, update, after.first_at)
-    if status == FAILED:
+    else:
+        _, first_at, before, sent_at, delivered_at, known_code, known_category = entry
+        if before & status:
+            tally[_DUPLICATE] += 1
+            return None
+        if status != FAILED and PROVED[before] & status:
+            tally[_LATE] += 1
+    is_timed = False
+    if status == SENT:
+        sent_at = at
+        is_timed = delivered_at is not None
+    elif status == DELIVERED:
+        delivered_at = at
+        is_timed = sent_at is not None
+    elif status == FAILED:
+        known_code = error_code
         _count_failure(update, tally)
-    _move_outcome(entry, after, update, tally)
-    if after.category is not None and (entry is None or entry.category is None):
-        tally[books.BY_CATEGORY, update.waba_id, "", after.category, 0] += 1
-    _time_delivery(entry, after, update, tally)
-    _time_webhook(update, tally)
+    if known_category is None and category is not None:
+        known_category = category
+        tally[books.BY_CATEGORY, waba_id, "", category, FOR_EVER] += 1
+    after = Entry(digest, first_at, before | status, sent_at, delivered_at, known_code, known_category)
+    for name in _NEWLY[before][status]:
+        tally[books.STATUSES, waba_id, number, name, FOR_EVER] += 1
+    _move_outcome(before, entry, after, update, tally)
+    if is_timed:
+        _time_delivery(after, update, tally)
+    # A clock of ours that lags behind Meta's is no webhook from the future.
+    books.observe(tally, books.WEBHOOK_LAG, books.RECENT_LAGS, waba_id, max(received_at - at, 0.0), received_at)
     return after
 
 
@@ -127,106 +154,74 @@ def settle_all(entries: dict[bytes, Entry], updates: Iterable[Update]) -> tuple[
     return moved, tally
 
 
-def _moved(entry: Entry | None, update: Update) -> Entry:
-    status, at = update.status, update.at
-    if entry is None:
-        return Entry(
-            update.digest,
-            at,
-            status,
-            at if status == SENT else None,
-            at if status == DELIVERED else None,
-            update.error_code if status == FAILED else None,
-            update.category,
-        )
-    return Entry(
-        entry.digest,
-        entry.first_at,
-        entry.seen | status,
-        at if status == SENT else entry.sent_at,
-        at if status == DELIVERED else entry.delivered_at,
-        update.error_code if status == FAILED else entry.error_code,
-        entry.category or update.category,
-    )
+def _opt_out(update: Update, tally: Tally) -> Entry:
+    tally[books.OPT_OUTS, update.waba_id, update.phone_number_id, "", FOR_EVER] += 1
+    _windowed(tally, (books.RECENT_OPT_OUTS,), update, update.at)
+    return Entry(update.digest, update.at, OPT_OUT)
 
 
 def _count_attempt(update: Update, tally: Tally) -> None:
-    _windowed(tally, books.ATTEMPTED, update, update.at)
+    _windowed(tally, (books.ATTEMPTED,), update, update.at)
     if update.calling_code is not None:
-        tally[books.BY_CALLING_CODE, update.waba_id, "", update.calling_code, 0] += 1
+        tally[books.BY_CALLING_CODE, update.waba_id, "", update.calling_code, FOR_EVER] += 1
 
 
 def _count_failure(update: Update, tally: Tally) -> None:
     waba_id, number = update.waba_id, update.phone_number_id
     code = code_label(update.error_code)
-    tally[books.FAILURES, waba_id, number, error_class(update.error_code), 0] += 1
-    tally[books.FAILURE_CODES, waba_id, "", code, 0] += 1
-    _windowed(tally, books.RECENT_CODES, update, update.at, label=code)
+    tally[books.FAILURES, waba_id, number, error_class(update.error_code), FOR_EVER] += 1
+    tally[books.FAILURE_CODES, waba_id, "", code, FOR_EVER] += 1
+    _windowed(tally, (books.RECENT_CODES,), update, update.at, label=code)
     bounce = bounce_of(update.error_code)
     if bounce is not Bounce.NONE:
-        tally[books.BOUNCES, waba_id, number, bounce, 0] += 1
+        tally[books.BOUNCES, waba_id, number, bounce, FOR_EVER] += 1
     if update.calling_code is not None:
-        tally[books.FAILURES_BY_CALLING_CODE, waba_id, "", update.calling_code, 0] += 1
+        tally[books.FAILURES_BY_CALLING_CODE, waba_id, "", update.calling_code, FOR_EVER] += 1
 
 
-def _move_outcome(entry: Entry | None, after: Entry, update: Update, tally: Tally) -> None:
+def _move_outcome(before: int, entry: Entry | None, after: Entry, update: Update, tally: Tally) -> None:
     """Move the message within its cohort: from open to failed or delivered; delivered beats failed, whichever came
     last."""
-    before_figures = () if entry is None else _outcome(entry)
-    after_figures = _outcome(after)
-    if before_figures == after_figures:
-        is_contradiction = update.status == FAILED and bool(PROVED[after.seen] & DELIVERED)
+    if PROVED[after.seen] & SENT and not PROVED[before] & SENT:
+        _windowed(tally, (books.SENT_MESSAGES,), update, after.first_at)
+    leaves = _NOWHERE if entry is None else _outcome(before, entry.error_code)
+    enters = _outcome(after.seen, after.error_code)
+    if leaves != enters:
+        _windowed(tally, leaves, update, after.first_at, amount=-1)
+        _windowed(tally, enters, update, after.first_at)
+        is_contradiction = books.FAILED_MESSAGES in leaves
     else:
-        for figure in before_figures:
-            _windowed(tally, figure, update, after.first_at, amount=-1)
-        for figure in after_figures:
-            _windowed(tally, figure, update, after.first_at)
-        is_contradiction = books.FAILED_MESSAGES in before_figures
+        is_contradiction = update.status == FAILED and bool(PROVED[before] & DELIVERED)
     if is_contradiction:
-        tally[books.CONTRADICTIONS, "", "", "", 0] += 1
+        tally[_CONTRADICTION] += 1
 
 
-def _outcome(entry: Entry) -> tuple[str, ...]:
+def _outcome(seen: int, error_code: int | None) -> tuple[str, ...]:
     """The figures of its cohort that a message stands in."""
-    proved = PROVED[entry.seen]
-    if proved & DELIVERED:
-        return ()
-    if proved & FAILED:
-        match bounce_of(entry.error_code):
-            case Bounce.HARD:
-                return (books.FAILED_MESSAGES, books.HARD_BOUNCED)
-            case Bounce.SOFT:
-                return (books.FAILED_MESSAGES, books.SOFT_BOUNCED)
-        return (books.FAILED_MESSAGES,)
-    return (books.OPEN,)
+    if PROVED[seen] & DELIVERED:
+        return _NOWHERE
+    if seen & FAILED:
+        return _FAILED_AS[bounce_of(error_code)]
+    return _OPEN
 
 
-def _time_delivery(entry: Entry | None, after: Entry, update: Update, tally: Tally) -> None:
+def _time_delivery(after: Entry, update: Update, tally: Tally) -> None:
     """Meta's own stamps, delivered minus sent, once both came; a message that was only read has no delivery time."""
-    if after.sent_at is None or after.delivered_at is None:
-        return
-    if entry is not None and entry.sent_at is not None and entry.delivered_at is not None:
-        return
-    seconds = max(after.delivered_at - after.sent_at, 0)
-    books.observe(tally, books.DELIVERY_SECONDS, update.waba_id, seconds)
-    pace = books.RECENT_AUTHENTICATION if after.category in AUTHENTICATION else books.RECENT_DELIVERIES
-    bucket = place(pace, after.delivered_at, update.received_at)
-    if bucket is not None:
-        tally[pace, update.waba_id, "", books.le(books.DELIVERY_BOUNDS, seconds), bucket] += 1
+    sent_at, delivered_at = after.sent_at, after.delivered_at
+    if sent_at is not None and delivered_at is not None:
+        recent = books.RECENT_AUTHENTICATION if after.category in AUTHENTICATION else books.RECENT_DELIVERIES
+        seconds = max(delivered_at - sent_at, 0)
+        books.observe(tally, books.DELIVERY_SECONDS, recent, update.waba_id, seconds, delivered_at, update.received_at)
 
 
-def _time_webhook(update: Update, tally: Tally) -> None:
-    lag = max(update.received_at - update.at, 0.0)
-    books.observe(tally, books.WEBHOOK_LAG, update.waba_id, lag)
-    bucket = place(books.RECENT_LAGS, update.received_at, update.received_at)
-    if bucket is not None:
-        tally[books.RECENT_LAGS, update.waba_id, "", books.le(books.LAG_BOUNDS, lag), bucket] += 1
-
-
-def _windowed(tally: Tally, figure: str, update: Update, at: int, *, label: str = "", amount: int = 1) -> None:
-    bucket = place(figure, at, update.received_at)
-    if bucket is not None:
-        tally[figure, update.waba_id, update.phone_number_id, label, bucket] += amount
+def _windowed(
+    tally: Tally, names: tuple[str, ...], update: Update, at: int, *, label: str = "", amount: int = 1
+) -> None:
+    """Add to figures where a moment stands."""
+    for figure in names:
+        bucket = place(figure, at, update.received_at)
+        if bucket is not None:
+            tally[figure, update.waba_id, update.phone_number_id, label, bucket] += amount
 
 
 def code_label(code: int | None) -> str:

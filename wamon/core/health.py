@@ -375,11 +375,12 @@ class Snapshot:
         ahead = tuple(
             replace(
                 fact,
-                value=_happened(fact.signal, fact.value, now),
-                known=_happened(fact.signal, fact.known, now),
+                value=_happened(fact, fact.value, now),
+                known=_happened(fact, fact.known, now),
                 observed_at=now,
                 changed_at=min(fact.changed_at, now) if fact.changed_at else None,
-                stale_at=fact.stale_at if fact.stale_at == NEVER else now + (fact.stale_at - fact.observed_at),
+                # An event holds for ever, or until a moment that Meta named.
+                stale_at=fact.stale_at if fact.signal.is_event else now + (fact.stale_at - fact.observed_at),
             )
             for own in self.facts.values()
             for fact in own.values()
@@ -398,9 +399,13 @@ class Snapshot:
         return Snapshot(facts)
 
 
-def _happened(signal: Signal[Value], value: Value | None, now: datetime) -> Value | None:
-    """The value, at most `now` when it is the moment of an event: what happened cannot lie ahead."""
-    return min(value, now) if signal.is_event and isinstance(value, datetime) else value
+def _happened(fact: Fact, value: Value | None, now: datetime) -> Value | None:
+    """The value, at most `now` when it is the moment of an event: what had happened cannot lie ahead.
+
+    A moment that lay ahead when it was told, as the end of a restriction, is left where Meta put it.
+    """
+    is_past = fact.signal.is_event and isinstance(value, datetime) and value <= fact.observed_at
+    return min(value, now) if is_past and isinstance(value, datetime) else value
 
 
 def _next_fact(reading: Reading, sighting: Sighting, *, before: Fact | None) -> Fact:

@@ -89,7 +89,8 @@ class _Draft:
 
     def tick(self, figures: tuple[Reading, ...]) -> None:
         aged = self._age()
-        self._fold(figures, observed_at=self._now, interval=self._policy.tick_interval, source=SOURCE_WEBHOOK)
+        current = [figure for figure in figures if not self._is_gone(figure.subject)]
+        self._fold(current, observed_at=self._now, interval=self._policy.tick_interval, source=SOURCE_WEBHOOK)
         by_name = {rule.name: rule for rule in self._policy.rules}
         for alert in list(self._alerts.values()):
             if alert.state is not AlertState.INACTIVE and alert.rule in by_name:
@@ -206,6 +207,14 @@ class _Draft:
             return known
         parent = set(roster.parent.labels)
         return frozenset(s for s in self._snapshot.subjects(roster.kind) if parent <= set(s.labels))
+
+    def _is_gone(self, subject: Subject) -> bool:
+        """Whether the account's last list lacks this number: the books outlive it, and must not bring it back."""
+        waba_id = subject.label("waba_id")
+        if subject.kind is not SubjectKind.PHONE_NUMBER or waba_id is None:
+            return False
+        members = self._members.get((Subject.waba(waba_id), SubjectKind.PHONE_NUMBER))
+        return members is not None and subject not in members
 
     def _remove(self, subjects: Iterable[Subject]) -> None:
         removed = set(subjects)
