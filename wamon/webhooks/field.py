@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from wamon.core.books import Tally
 from wamon.core.delivery import Update
@@ -62,8 +62,7 @@ def digits(text: object) -> str:
     return "".join(each for each in text if each.isdecimal()) if isinstance(text, str) else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(NamedTuple):
     """One change of a field that goes into the ledger, its `value` still as JSON text.
 
     `digest_key` keys the digests; `phone_number_ids` are the account's watched numbers, empty for all.

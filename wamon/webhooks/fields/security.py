@@ -1,0 +1,50 @@
+"""security: somebody changed the two-step verification of a number, or asked for it.
+
+Source: Meta "security" webhook reference, read 2025-12.
+"""
+
+from wamon.core import vocabulary
+from wamon.core.health import Signal, SparseState, SubjectKind, Timestamp
+from wamon.core.vocabulary import OTHER
+from wamon.webhooks.field import Directory, Field, Heed, Notice
+from wamon.webhooks.forms import required_word, words_of
+
+LAST_SECURITY_EVENT = Signal(
+    name="whatsapp_phone_number_last_security_event",
+    kind=SubjectKind.PHONE_NUMBER,
+    shape=SparseState("event"),
+    help="What last happened to the two-step verification of the number; OTHER for an event that wamon does not know.",
+    is_event=True,
+)
+SECURITY_EVENT_AT = Signal(
+    name="whatsapp_phone_number_last_security_event_timestamp_seconds",
+    kind=SubjectKind.PHONE_NUMBER,
+    shape=Timestamp(),
+    help="When something last happened to the two-step verification of the number.",
+    is_event=True,
+)
+
+
+def read(notice: Notice, directory: Directory) -> Heed:
+    """The event, on its number. One on a number that is not watched is nobody's: it only asks for a poll.
+
+    Who asked is not read: it names a person.
+    """
+    number = directory.number(notice.waba_id, notice.value.get("display_phone_number"))
+    told = required_word(notice.value, "event")
+    if number is None:
+        return Heed(asks_poll=True)
+    event = vocabulary.SECURITY_EVENT.normalise(told)
+    readings = (
+        LAST_SECURITY_EVENT.reading(number, event, raw=words_of(told), is_recognised=event != OTHER),
+        SECURITY_EVENT_AT.reading(number, notice.at),
+    )
+    return Heed(readings=readings, asks_poll=True)
+
+
+FIELD = Field(
+    name="security",
+    doc="Changes of a number's two-step verification.",
+    signals=(LAST_SECURITY_EVENT, SECURITY_EVENT_AT),
+    read=read,
+)
