@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("tests.store.contract", "tests.store.outbox_contract")
+pytest.register_assert_rewrite("tests.store.contract", "tests.store.outbox_contract", "tests.store.ledger_contract")
 
 
 @pytest.fixture

@@ -60,6 +60,12 @@ def m0001_health_alerts_outbox(db: Database) -> None:
         db.conn.execute(statement)
 
 
+def m0002_ledger(db: Database) -> None:
+    """Within a message, stamps are differences in seconds; notices and quarantine stand at microseconds."""
+    for statement in _LEDGER:
+        db.conn.execute(statement)
+
+
 # A step that was released is never edited: a further one follows it.
 _HEALTH_ALERTS_OUTBOX = (
     """
@@ -183,7 +189,57 @@ _HEALTH_ALERTS_OUTBOX = (
     """,
 )
 
-_STEPS: tuple[Callable[[Database], None], ...] = (m0001_health_alerts_outbox,)
+_LEDGER = (
+    # `day` leads the key, so that what is written lies together and age is a range; negative is a day of receipt.
+    """
+    CREATE TABLE messages (
+        day INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        first_at INTEGER NOT NULL,
+        seen INTEGER NOT NULL,
+        sent_at INTEGER,
+        delivered_at INTEGER,
+        error_code INTEGER,
+        category ANY,
+        PRIMARY KEY (day, digest)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE tally_journal (
+        seq INTEGER PRIMARY KEY,
+        tally TEXT NOT NULL,
+        entries TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE tallies (
+        bucket INTEGER NOT NULL,
+        figure TEXT NOT NULL,
+        waba_id TEXT NOT NULL,
+        phone_number_id TEXT NOT NULL,
+        label TEXT NOT NULL,
+        value INTEGER NOT NULL,
+        PRIMARY KEY (bucket, figure, waba_id, phone_number_id, label)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE notices (
+        digest BLOB PRIMARY KEY,
+        at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX notices_by_time ON notices (at)",
+    """
+    CREATE TABLE quarantine (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        skeleton TEXT NOT NULL
+    ) STRICT
+    """,
+)
+
+_STEPS: tuple[Callable[[Database], None], ...] = (m0001_health_alerts_outbox, m0002_ledger)
 
 _BIRTH = """
     INSERT INTO instance (id, install_id, created_at) VALUES (1, lower(hex(randomblob(16))), ?)

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -14,12 +15,14 @@ from typing import Literal, TypeVar
 from sqlite_utils import Database
 
 from wamon.core.alerting import Transition
+from wamon.core.books import Tally, TallyKey
+from wamon.core.delivery import Update
 from wamon.core.errors import StoreError
 from wamon.core.health import Change, Fact, Signal, Snapshot, Subject, Value
-from wamon.core.ports import Notification, OutboxFigures, Receipt, Resumed
+from wamon.core.ports import Notification, OutboxFigures, Quarantined, Receipt, Resumed
 from wamon.core.state import Changes, State
 from wamon.core.timing import Clock, Moment, SystemClock
-from wamon.store import outbox
+from wamon.store import ledger, outbox
 from wamon.store.faults import store_error
 from wamon.store.files import MOUNTS, DatabaseLock, files_size, identity, prepare_directory, prepare_file
 from wamon.store.migrations import check_origin, migrate
@@ -119,7 +122,9 @@ _PRUNE = (
 
 
 class SqliteStore:
-    """A `Store` in one file. `synchronous` OFF is for what may be lost with the machine: tests and the demo.
+    """A `Store` and a `Ledger` in one file.
+
+    `synchronous` OFF is for what may be lost with the machine: tests and the demo.
 
     A call that is cancelled while it waits is carried out all the same. `max_bytes` bounds the file: beyond it a
     commit fails as on a full disk. `mounts` is where the system lists its file systems.
@@ -145,6 +150,8 @@ class SqliteStore:
         self._executor: ThreadPoolExecutor | None = None
         self._db: Database | None = None
         self._identity: tuple[int, int] | None = None
+        # The store's thread alone reads and changes it.
+        self._unfolded = ledger.Unfolded()
 
     # --- life cycle ---------------------------------------------------------------------------------------------------
 
@@ -194,6 +201,7 @@ class SqliteStore:
         if self._max_bytes is not None:
             (page_size,) = connection.execute("PRAGMA page_size").fetchone()
             connection.execute(f"PRAGMA max_page_count = {self._max_bytes // page_size}")
+        self._unfolded = self._legible(lambda: ledger.load(connection))
 
     def _close(self) -> None:
         try:
@@ -263,6 +271,73 @@ class SqliteStore:
         """Notifications that were given up, oldest first."""
         return await self._read(outbox.dead_letters)
 
+    # --- the ledger ---------------------------------------------------------------------------------------------------
+
+    async def digest_key(self) -> bytes:
+        return await self._read(ledger.digest_key)
+
+    async def record(
+        self,
+        updates: Sequence[Update],
+        *,
+        counted: Mapping[TallyKey, int],
+        quarantined: Sequence[Quarantined] = (),
+    ) -> Tally:
+        if not (updates or counted or quarantined):
+            return defaultdict(int)
+
+        def record() -> Tally:
+            recorded = self._transact(
+                lambda connection: ledger.record(connection, self._unfolded, updates, counted, quarantined)
+            )
+            self._unfolded.add(recorded)
+            return recorded.tally
+
+        return await self._in_thread(record)
+
+    async def tallied(self) -> Mapping[TallyKey, int]:
+        return await self._read(lambda connection: ledger.tallied(connection, self._unfolded))
+
+    async def fold(self, compaction: Mapping[TallyKey, int]) -> None:
+        """Carry the journal into the tables in slices, with statuses recorded in between; then add the compaction.
+
+        Where it fails the journal keeps what was not carried over, for the next time.
+        """
+        is_over = await self._in_thread(lambda: self._begin_fold(compaction))
+        while not is_over:
+            is_over = await self._in_thread(lambda: self._fold_slice(compaction))
+
+    async def unheard(self, digests: Collection[bytes]) -> frozenset[bytes]:
+        return await self._read(lambda connection: ledger.unheard(connection, digests))
+
+    async def quarantine(self, *, limit: int) -> tuple[Quarantined, ...]:
+        return await self._read(lambda connection: ledger.quarantine(connection, limit))
+
+    async def prune_ledger(self, before: datetime, *, limit: int = 5000) -> int:
+        # What is old may still be in the journal alone.
+        await self.fold({})
+        return await self._in_thread(lambda: self._prune_ledger(before, limit))
+
+    def _begin_fold(self, compaction: Mapping[TallyKey, int]) -> bool:
+        """Whether there is nothing to do."""
+        self._opened()
+        if self._unfolded.is_empty:
+            return not compaction
+        self._unfolded.begin_fold()
+        return False
+
+    def _fold_slice(self, compaction: Mapping[TallyKey, int]) -> bool:
+        """Whether it was the last one."""
+        done = self._transact(lambda connection: ledger.fold_slice(connection, self._unfolded, compaction))
+        self._unfolded.folded(done)
+        return done.is_last
+
+    def _prune_ledger(self, before: datetime, limit: int) -> int:
+        went, emptied = self._transact(lambda connection: ledger.prune(connection, self._unfolded, before, limit))
+        if emptied is not None:
+            self._unfolded.days.discard(emptied)
+        return went
+
     # --- the past -----------------------------------------------------------------------------------------------------
 
     async def transitions(self, *, since: datetime | None = None, limit: int = 1000) -> tuple[Transition, ...]:
@@ -293,19 +368,19 @@ class SqliteStore:
     # --- the thread ---------------------------------------------------------------------------------------------------
 
     async def _read(self, work: Callable[[sqlite3.Connection], R]) -> R:
-        def run() -> R:
-            try:
-                return self._transact(work)
-            except (ValueError, TypeError, KeyError, AttributeError) as exc:
-                raise StoreError(
-                    f"database {self._path} holds a row that this wamon cannot read ({exc}): "
-                    "restore a backup, or move it away to start afresh"
-                ) from exc
-
-        return await self._in_thread(run)
+        return await self._in_thread(lambda: self._legible(lambda: self._transact(work)))
 
     async def _write(self, work: Callable[[sqlite3.Connection], R]) -> R:
         return await self._in_thread(lambda: self._transact(work))
+
+    def _legible(self, work: Callable[[], R]) -> R:
+        try:
+            return work()
+        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+            raise StoreError(
+                f"database {self._path} holds a row that this wamon cannot read ({exc}): "
+                "restore a backup, or move it away to start afresh"
+            ) from exc
 
     def _transact(self, work: Callable[[sqlite3.Connection], R]) -> R:
         db = self._opened()
@@ -345,7 +420,7 @@ def _commit(connection: sqlite3.Connection, changes: Changes) -> None:
     connection.executemany(
         _REMOVE_SUBJECT, [(subject.kind.value, labels_text(subject.labels)) for subject in changes.removed_subjects]
     )
-    connection.executemany(_PUT_FACT, map(fact_row, changes.facts))
+    connection.executemany(_PUT_FACT, [fact_row(fact) for fact in changes.facts if not fact.signal.is_derived])
     connection.executemany(_ADD_CHANGE, map(change_row, changes.history))
     connection.executemany(_REMOVE_ALERT, [(key,) for key in changes.removed_alerts])
     connection.executemany(_PUT_ALERT, map(alert_row, changes.alerts))
@@ -355,6 +430,7 @@ def _commit(connection: sqlite3.Connection, changes: Changes) -> None:
             outbox.enqueue(connection, seq, transition, changes.receivers)
     connection.executemany(_PUT_COUNTER, [counter_row(key, value) for key, value in changes.counters.items()])
     last = changes.moment
+    ledger.add_notices(connection, changes.notices, last.at)
     connection.execute(_PUT_MOMENT, (microseconds(last.at), last.boot_id, last.monotonic))
 
 
