@@ -46,6 +46,18 @@ def snapshot() -> Snapshot:
         (Subject.probe("token", Subject.token("main")), "token main"),
         (Subject.probe("app", Subject.app("55")), "app 55"),
         (Subject.probe("api_version", Subject.instance()), "wamon"),
+        (Subject.restriction("9", "RESTRICTED_UTILITY_TEMPLATES"), "RESTRICTED_UTILITY_TEMPLATES of WABA 9"),
+        (
+            Subject.restriction(WABA_ID, "OTHER"),
+            "OTHER of Jasper's Market Inc (WABA 102290129340398)",
+        ),
+        (Subject.account_alert("9", "OBA_REJECTED"), "OBA_REJECTED of WABA 9"),
+        (Subject.template("9", "order_update", "en_US"), "template order_update (en_US) of WABA 9"),
+        (Subject.template("9", "x" * 500, "en_US"), f"template {'x' * 80} (en_US) of WABA 9"),
+        (
+            Subject.flow("9", "691244242662581", "ENDPOINT_LATENCY"),
+            "ENDPOINT_LATENCY of Flow 691244242662581 of WABA 9",
+        ),
         (Subject.instance(), "wamon"),
     ],
 )

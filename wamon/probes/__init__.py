@@ -5,13 +5,14 @@ from typing import Any
 from wamon.core import watch
 from wamon.core.health import Signal
 from wamon.core.ports import Probe
-from wamon.probes import account, api_version, app, evidence, token
+from wamon.probes import account, api_version, app, evidence, templates, token
 
 PROBES: tuple[Probe[Any], ...] = (
     account.PROBE,
     token.PROBE,
     app.PROBE,
     api_version.PROBE,
+    templates.PROBE,
 )
 
 # In the order in which they are exported and documented.

@@ -30,6 +30,8 @@ def describe(subject: Subject, snapshot: Snapshot) -> str:
             return _sender(labels, snapshot)
         case SubjectKind.PROBE:
             return describe(_probed(labels), snapshot)
+        case SubjectKind.RESTRICTION | SubjectKind.ACCOUNT_ALERT | SubjectKind.TEMPLATE | SubjectKind.FLOW:
+            return f"{_part(subject.kind, labels)} of {_account(labels['waba_id'], snapshot)}"
         case _:
             return "wamon"
 
@@ -56,6 +58,19 @@ def _sender(labels: Mapping[str, str], snapshot: Snapshot) -> str:
             return f"{scope} {labels['id']} of {_account(labels['waba_id'], snapshot)}"
 
 
+def _part(kind: SubjectKind, labels: Mapping[str, str]) -> str:
+    """What of an account is meant."""
+    match kind:
+        case SubjectKind.RESTRICTION:
+            return labels["restriction_type"]
+        case SubjectKind.ACCOUNT_ALERT:
+            return labels["alert_type"]
+        case SubjectKind.TEMPLATE:
+            return f"template {_bearable(labels['template'])} ({labels['language']})"
+        case _:
+            return f"{labels['event']} of Flow {labels['flow_id']}"
+
+
 def _probed(labels: Mapping[str, str]) -> Subject:
     """What the probe watches, told from its labels."""
     if "waba_id" in labels:
@@ -68,4 +83,8 @@ def _probed(labels: Mapping[str, str]) -> Subject:
 def _names(subject: Subject, signal: Signal[Mapping[str, str]], snapshot: Snapshot) -> Mapping[str, str]:
     """Names do not age: the last known ones serve, however old. Each on one line of bearable length."""
     known = snapshot.known(subject, signal) or {}
-    return {label: " ".join(name.split())[:LONGEST_NAME] for label, name in known.items()}
+    return {label: _bearable(name) for label, name in known.items()}
+
+
+def _bearable(name: str) -> str:
+    return " ".join(name.split())[:LONGEST_NAME]
