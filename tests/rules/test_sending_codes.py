@@ -1,0 +1,180 @@
+"""When one error code alone alerts: payment, spam limit, throughput."""
+
+import pytest
+
+from tests.rules.views import HOUR, MINUTE, NOW, NUMBER, WABA, WABA_ID, seen, view
+from wamon.core.alerting import Severity, Truth, Verdict
+from wamon.core.error_codes import lookup
+from wamon.core.figures import DELIVERY_PACE, DELIVERY_TALLY, RECENT_FAILURES, WABA_RECENT_FAILURES
+from wamon.core.health import Sighting, Subject
+from wamon.core.ports import Rule, clear, firing, unknown
+from wamon.probes.account import CAN_SEND_REASON, QUALITY_RATING
+from wamon.rules.sending_codes import PAYMENT_BLOCKED, SPAM_RATE_LIMITED, THROUGHPUT_LIMITED
+
+W, C = Severity.WARNING, Severity.CRITICAL
+HEALTH = Subject.sender(WABA_ID, "waba", WABA_ID)
+SUBJECTS = {PAYMENT_BLOCKED.name: WABA, SPAM_RATE_LIMITED.name: NUMBER, THROUGHPUT_LIMITED.name: NUMBER}
+each_rule = pytest.mark.parametrize(
+    "rule", [PAYMENT_BLOCKED, SPAM_RATE_LIMITED, THROUGHPUT_LIMITED], ids=lambda rule: rule.name
+)
+
+
+def sent(attempted: float, codes: dict[str, float] | None = None) -> Sighting:
+    """What went out in the last hour, and which codes came back."""
+    return seen(
+        DELIVERY_TALLY.reading(NUMBER, {"attempted": attempted}),
+        DELIVERY_PACE.reading(WABA, {"attempted_1h": attempted}),
+        RECENT_FAILURES.reading(NUMBER, codes or {}),
+        WABA_RECENT_FAILURES.reading(WABA, codes or {}),
+    )
+
+
+def judged(rule: Rule, *sightings: Sighting, open_severity: Severity | None = None) -> Verdict:
+    picture = view(SUBJECTS[rule.name], *sightings, open_severity=open_severity)
+    verdict = rule.check(picture, rule.params, NOW)
+    assert verdict is not None
+    return verdict
+
+
+def fix(code: int) -> str:
+    row = lookup(code)
+    assert row is not None
+    return row.fix
+
+
+@each_rule
+def test_subject_without_webhooks_is_no_subject_of_the_rule(rule: Rule) -> None:
+    assert rule.check(view(SUBJECTS[rule.name]), rule.params, NOW) is None
+
+
+@each_rule
+def test_codes_that_are_old_are_unknown(rule: Rule) -> None:
+    codes = {"131042": 99.0, "131048": 99.0, "130429": 99.0}
+
+    old = seen(*sent(100, codes).readings, ago=HOUR)
+
+    assert judged(rule, old) == unknown(NOW)
+
+
+@each_rule
+def test_messages_without_the_code_are_clear_and_no_messages_are_unknown(rule: Rule) -> None:
+    for open_severity in (None, C):
+        assert judged(rule, sent(1, {"131026": 1.0}), open_severity=open_severity) == clear(NOW)
+        assert judged(rule, sent(0), open_severity=open_severity) == unknown(NOW)
+
+
+@each_rule
+def test_codes_without_a_count_of_messages_are_unknown(rule: Rule) -> None:
+    none = seen(RECENT_FAILURES.reading(NUMBER, {}), WABA_RECENT_FAILURES.reading(WABA, {}))
+
+    assert judged(rule, none) == unknown(NOW)
+
+
+# --- payment ----------------------------------------------------------------------------------------------------------
+
+
+def test_first_refused_payment_is_critical() -> None:
+    assert judged(PAYMENT_BLOCKED, sent(400, {"131042": 1.0})) == firing(
+        C,
+        NOW,
+        "Messages are blocked by a payment problem",
+        evidence=[("Code 131042", "1 x Payment problem"), ("What fixes code 131042", fix(131042))],
+    )
+    assert PAYMENT_BLOCKED.timing.min_observations == 1
+
+
+@pytest.mark.parametrize("attempted", [0, 100])
+def test_health_status_tells_of_the_payment_too(attempted: float) -> None:
+    health = seen(CAN_SEND_REASON.reading(HEALTH, {"141006": True}), ago=MINUTE)
+
+    assert judged(PAYMENT_BLOCKED, health, sent(attempted)) == firing(
+        C,
+        NOW,
+        "Messages are blocked by a payment problem",
+        evidence=[("Meta's health_status", "code 141006 at this WABA")],
+    )
+
+
+def test_other_reason_or_another_account_is_no_payment_problem() -> None:
+    other = seen(CAN_SEND_REASON.reading(HEALTH, {"141010": True}))
+    foreign = seen(CAN_SEND_REASON.reading(Subject.sender("7", "waba", "7"), {"141006": True}))
+
+    assert judged(PAYMENT_BLOCKED, other, foreign, sent(100)) == clear(NOW)
+
+
+def test_old_health_status_is_no_payment_problem() -> None:
+    health = seen(CAN_SEND_REASON.reading(HEALTH, {"141006": True}), ago=HOUR)
+
+    assert judged(PAYMENT_BLOCKED, health, sent(100)) == clear(NOW)
+
+
+# --- spam limit -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("refused", "while_closed", "while_open"),
+    [
+        (0, Truth.FALSE, Truth.FALSE),
+        (1, Truth.FALSE, Truth.TRUE),
+        (4, Truth.FALSE, Truth.TRUE),
+        (5, Truth.TRUE, Truth.TRUE),
+    ],
+)
+def test_spam_limit_opens_at_five_and_holds_until_none(refused: float, while_closed: Truth, while_open: Truth) -> None:
+    codes = sent(1000, {"131048": refused} if refused else {})
+
+    assert judged(SPAM_RATE_LIMITED, codes).truth is while_closed
+    assert judged(SPAM_RATE_LIMITED, codes, open_severity=C).truth is while_open
+
+
+def test_spam_limit_is_told_with_what_is_known_of_the_number() -> None:
+    rating = seen(QUALITY_RATING.reading(NUMBER, "RED"))
+
+    assert judged(SPAM_RATE_LIMITED, sent(50, {"131048": 12.0, "131026": 3.0}), rating) == firing(
+        C,
+        NOW,
+        "Meta's spam limit refused 12 messages in an hour",
+        evidence=[
+            ("Code 131048", "12 x Spam limit reached"),
+            ("What fixes code 131048", fix(131048)),
+            ("Quality rating", "RED"),
+        ],
+    )
+
+
+# --- throughput -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("codes", "attempted", "while_closed", "while_open"),
+    [
+        ({"130429": 19.0}, 100, Truth.FALSE, Truth.TRUE),
+        ({"130429": 20.0}, 100, Truth.TRUE, Truth.TRUE),
+        ({"130429": 10.0, "131056": 10.0}, 100, Truth.TRUE, Truth.TRUE),
+        ({"131056": 20.0}, 0, Truth.TRUE, Truth.TRUE),
+        ({"130429": 20.0}, 2000, Truth.FALSE, Truth.TRUE),
+        ({"130429": 21.0}, 2000, Truth.TRUE, Truth.TRUE),
+        ({"130429": 10.0}, 2000, Truth.FALSE, Truth.FALSE),
+        ({"130429": 1.0}, 0, Truth.UNKNOWN, Truth.TRUE),
+    ],
+)
+def test_throughput_needs_twenty_and_one_in_a_hundred(
+    codes: dict[str, float], attempted: float, while_closed: Truth, while_open: Truth
+) -> None:
+    assert judged(THROUGHPUT_LIMITED, sent(attempted, codes)).truth is while_closed
+    assert judged(THROUGHPUT_LIMITED, sent(attempted, codes), open_severity=W).truth is while_open
+
+
+def test_throughput_is_told_with_both_codes() -> None:
+    assert judged(THROUGHPUT_LIMITED, sent(5000, {"130429": 1500.0, "131056": 40.0})) == firing(
+        W,
+        NOW,
+        "1,540 messages were refused in an hour because they came too fast",
+        evidence=[
+            ("Messages attempted in the last hour", "5,000"),
+            ("Code 130429", "1,500 x Throughput limit reached"),
+            ("Code 131056", "40 x Too many messages to the same user"),
+            ("What fixes code 130429", fix(130429)),
+        ],
+    )
+    assert THROUGHPUT_LIMITED.timing.for_ == 10 * MINUTE

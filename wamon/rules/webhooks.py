@@ -1,0 +1,144 @@
+"""Whether Meta's webhooks still come, and whether they can be believed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wamon.core import watch
+from wamon.core.alerting import Severity, Timing, Verdict
+from wamon.core.figures import EVENT_HABIT, LAST_EVENT, RECEIVER_TALLY
+from wamon.core.health import Subject, SubjectKind
+from wamon.core.ports import Owner, Rule, View, clear, firing, unknown
+from wamon.rules.words import moment, span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceParams:
+    """How long no webhook may come, at least; a quiet WABA gets `gap_factor` times its longest pause of the last week.
+
+    `min_active_hours`: in how many hours of the last week webhooks must have come before their absence says anything.
+    """
+
+    silent_for_hours: float = 6.0
+    gap_factor: float = 2.0
+    min_active_hours: int = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureParams:
+    """How many bad signatures in a quarter of an hour."""
+
+    fires_count: int = 5
+
+
+def check_silence(view: View, params: SilenceParams, now: datetime) -> Verdict | None:
+    events, habit = view.value(LAST_EVENT), view.value(EVENT_HABIT)
+    if not events:
+        return None
+    is_open = view.open_severity is not None
+    if habit is None and not is_open:
+        return unknown(now)
+    field, last = max(events.items(), key=lambda item: item[1])
+    active_hours, longest_gap = ((habit or {}).get(name, 0.0) for name in ("active_hours", "longest_gap_seconds"))
+    patience = max(3600.0 * params.silent_for_hours, params.gap_factor * longest_gap)
+    if now.timestamp() - last <= patience:
+        return clear(now)
+    # The silence itself makes the account lose its habit, in the end all of it: that must not end the alert.
+    if active_hours < params.min_active_hours and not is_open:
+        return unknown(now)
+    listening_since = _listening_since(view)
+    if listening_since is None:
+        return unknown(now)
+    silent = now.timestamp() - max(last, listening_since)
+    if silent <= patience:
+        return unknown(now)
+    evidence = (
+        ("Last webhook", f"{_at(last, now)}, field {field}"),
+        ("wamon listens since", _at(listening_since, now)),
+        ("Longest pause of the last week", span(timedelta(seconds=longest_gap))),
+    )
+    # In whole minutes: the alert's text must not change with every tick.
+    what = f"No webhook for {span(timedelta(minutes=silent // 60))}"
+    return firing(Severity.CRITICAL, now, what, evidence=evidence)
+
+
+def _listening_since(view: View) -> float | None:
+    """Since when this process hears webhooks, None when it does not; a machine that slept hears from its waking on."""
+    since = (view.value(RECEIVER_TALLY, of=Subject.instance()) or {}).get("listening_since")
+    stepped_at = view.known(watch.CLOCK_STEPPED, of=Subject.instance())
+    is_forward = (view.known(watch.CLOCK_STEP, of=Subject.instance()) or 0.0) > 0
+    if since is None or stepped_at is None or not is_forward:
+        return since
+    return max(since, stepped_at.timestamp())
+
+
+def _at(seconds: float, now: datetime) -> str:
+    return moment(datetime.fromtimestamp(seconds, tz=now.tzinfo))
+
+
+def check_signatures(view: View, params: SignatureParams, now: datetime) -> Verdict | None:
+    if view.fact(RECEIVER_TALLY) is None:
+        return None
+    tally = view.value(RECEIVER_TALLY)
+    if tally is None:
+        return unknown(now)
+    bad, accepted = tally.get("bad_signatures", 0.0), tally.get("accepted", 0.0)
+    is_open = view.open_severity is not None
+    if not bad or (bad < params.fires_count and not is_open):
+        return clear(now)
+    evidence = [
+        ("Bad signatures in 15 minutes", f"{bad:,.0f}"),
+        ("Good signatures in 15 minutes", f"{accepted:,.0f}"),
+    ]
+    if accepted or (bad < params.fires_count and view.open_severity is not Severity.CRITICAL):
+        what = f"{bad:,.0f} webhook requests in 15 minutes had a bad signature"
+        return firing(Severity.WARNING, now, what, evidence=evidence)
+    what = "No webhook is believed: every signature is bad, the app secret is wrong"
+    return firing(Severity.CRITICAL, now, what, evidence=evidence)
+
+
+SILENCE = Rule(
+    name="WhatsAppWebhookSilence",
+    kind=SubjectKind.WABA,
+    check=check_silence,
+    alertnames={Severity.CRITICAL: "WhatsAppWebhookSilence"},
+    timing=Timing(for_=timedelta(minutes=2), min_observations=2),
+    params=SilenceParams(),
+    meaning="No webhook of any kind came for this WABA for far longer than it ever is silent. Failed messages, "
+    "restrictions and your customers' replies are not seen; Meta repeats for some days at most, then they are lost.",
+    cause="The subscription is gone, the callback URL, its certificate or the proxy is broken, or nobody sends at all.",
+    owner=Owner.SRE,
+    steps=(
+        "Does anybody send right now? Send one message to a phone of your own and look for its statuses.",
+        "Run `wamon doctor`; it checks the subscription, the callback URL and the app's webhook fields.",
+        "Reach the callback URL from outside: name, certificate, proxy and firewall must let Meta through.",
+        "App Dashboard > WhatsApp > Configuration: the URL is wamon's and the field messages is subscribed.",
+        "After an outage Meta repeats by itself; there is no way to ask for what it has given up.",
+    ),
+    on_tick=True,
+)
+BAD_SIGNATURES = Rule(
+    name="WamonWebhookBadSignatures",
+    kind=SubjectKind.INSTANCE,
+    check=check_signatures,
+    alertnames={
+        Severity.WARNING: "WamonWebhookBadSignatures",
+        Severity.CRITICAL: "WamonWebhookBadSignatures",
+    },
+    # A wrong secret with little traffic looks well whenever nothing comes for a quarter of an hour.
+    timing=Timing(min_observations=2, keep_firing_for=timedelta(hours=1)),
+    params=SignatureParams(),
+    meaning="Requests came to the webhook URL whose signature is not that of the app's secret. They are refused with "
+    "401. If all are refused, wamon hears nothing from Meta at all.",
+    cause="The app secret was reset and wamon has the former one, a proxy changes the body, another app is subscribed "
+    "to the same URL; or a stranger tries the URL.",
+    owner=Owner.SRE,
+    steps=(
+        "Compare App Dashboard > App settings > Basic > App secret with the one that wamon reads.",
+        "During a rotation give wamon both secrets, then remove the former one when the alert is over.",
+        "A proxy in between must hand on the body byte for byte, and the header X-Hub-Signature-256.",
+        "Several apps: each needs its own path and its own secret in wamon's configuration.",
+        "Good signatures come too and nothing was changed: it is a stranger, refused as it should be.",
+    ),
+    on_tick=True,
+)
+RULES = (SILENCE, BAD_SIGNATURES)
