@@ -8,6 +8,7 @@ from typing import Any
 from tests.fakes import START, FakeClock
 from tests.metrics.samples import RULE, alert, alerted, seen
 from tests.tools import require_tool
+from wamon.core.books import BOUNDS, FOR_EVER, SUM, TallyKey
 from wamon.core.health import (
     FlagMap,
     Gauge,
@@ -25,9 +26,11 @@ from wamon.core.health import (
 from wamon.core.ports import OutboxFigures
 from wamon.core.state import State
 from wamon.metrics.exposition import Exposition
+from wamon.metrics.families import TOTALS
 from wamon.metrics.instruments import Instruments, Scrape
 from wamon.metrics.reference import metric_rows
-from wamon.probes import PROBES, SIGNALS
+from wamon.probes import PROBES
+from wamon.signals import SIGNALS
 
 SUBJECTS = {
     SubjectKind.INSTANCE: Subject.instance(),
@@ -39,6 +42,10 @@ SUBJECTS = {
     SubjectKind.SENDER: Subject.sender("1029", "business", "88"),
     SubjectKind.API_VERSION: Subject.api_version("v25.0"),
     SubjectKind.PROBE: Subject.probe("account", Subject.waba("1029")),
+    SubjectKind.RESTRICTION: Subject.restriction("1029", "RESTRICTED_BIZ_INITIATED_MESSAGING"),
+    SubjectKind.ACCOUNT_ALERT: Subject.account_alert("1029", "OBA_APPROVED"),
+    SubjectKind.TEMPLATE: Subject.template("1029", "order", "en_US"),
+    SubjectKind.FLOW: Subject.flow("1029", "33", "ENDPOINT_ERROR_RATE"),
 }
 
 
@@ -74,7 +81,19 @@ def losses() -> Iterator[Reading]:
 
 
 def lost(signal: Signal[Any]) -> Reading:
-    return signal.reading(Subject.phone_number("1029", "1066"), None)
+    subject = SUBJECTS[signal.kind]
+    return signal.reading(Subject(subject.kind, tuple((name, f"{text}9") for name, text in subject.labels)), None)
+
+
+def totals() -> Iterator[tuple[TallyKey, int]]:
+    """Sums of every family of the books."""
+    for total in TOTALS:
+        name, whose = total.family.name, dict(SUBJECTS[total.kind].labels)
+        labels = [*total.starts, "131026"] if total.label else [""]
+        if name in BOUNDS:
+            labels = ["1.0", "30.0", "+Inf", SUM]
+        for label in labels:
+            yield (name, whose.get("waba_id", ""), whose.get("phone_number_id", ""), label, FOR_EVER), 7
 
 
 def busy_scrape() -> Scrape:
@@ -85,6 +104,7 @@ def busy_scrape() -> Scrape:
     state, changes = seen(state, *losses(), at=START + timedelta(minutes=1))
     exposition.publish(state, changes)
     exposition.publish(*alerted(state, [alert()]))
+    exposition.show_totals(dict(totals()))
     instruments = Instruments(version="1.2.3", clock=FakeClock(), probes=["account"], receivers=["slack"])
     instruments.retry("timeout")
     instruments.dropped_field("WhatsAppBusinessPhoneNumber", "is_pin_enabled")

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from wamon.core.alerting import AlertState
+from wamon.core.books import BOUNDS, FAILURE_CODES, FOR_EVER, SUM, TallyKey
+from wamon.core.error_codes import lookup
 from wamon.core.health import (
     NEVER,
     Fact,
@@ -18,15 +20,27 @@ from wamon.core.health import (
     SparseState,
     StateSet,
     Subject,
+    SubjectKind,
     Timestamp,
 )
 from wamon.core.ports import Probe, Rule
 from wamon.core.state import State
-from wamon.metrics.families import ALERTING_MODE, ALERTS, COUNTERS, MODES, Family, signal_families, starting_counters
+from wamon.metrics.families import (
+    ALERTING_MODE,
+    ALERTS,
+    COUNTERS,
+    ERROR_CODE_INFO,
+    MODES,
+    TOTALS,
+    Family,
+    Total,
+    signal_families,
+    starting_counters,
+)
 
 
 class OracleCollector(Collector):
-    """Reads `state` at each scrape."""
+    """Reads `state` and `totals` at each scrape."""
 
     def __init__(
         self, signals: Sequence[Signal[Any]], *, rules: Sequence[Rule], probes: Sequence[Probe[Any]], mode: str
@@ -36,6 +50,7 @@ class OracleCollector(Collector):
         self._probes = probes
         self._mode = mode
         self.state = State()
+        self.totals: dict[TallyKey, int] = {}
 
     def describe(self) -> list[Metric]:
         return []
@@ -46,6 +61,11 @@ class OracleCollector(Collector):
             if signal.is_exported:
                 facts = (self.state.snapshot.facts[subject].get(signal.name) for subject in subjects)
                 yield from self._signal(signal, [fact for fact in facts if fact is not None])
+        declared = {total.family.name for total in TOTALS}
+        kept = {key: amount for key, amount in self.totals.items() if key[4] == FOR_EVER and key[0] in declared}
+        for total in TOTALS:
+            yield self._total(total, kept)
+        yield self._codes(kept)
         yield from self._counters()
         yield from self._alerts()
         mode = gauge(ALERTING_MODE)
@@ -73,6 +93,41 @@ class OracleCollector(Collector):
                 if fact.changed_at is not None:
                     add(changed, dict(fact.subject.labels), fact.changed_at.timestamp())
             yield changed
+
+    def _total(self, total: Total, kept: Mapping[TallyKey, int]) -> Any:
+        name = total.family.name
+        if name in BOUNDS:
+            metric: Any = HistogramMetricFamily(name, total.family.help, labels=total.family.labels)
+        else:
+            metric = CounterMetricFamily(name, total.family.help)
+        for subject in sorted(self._owners(total.kind, kept), key=lambda each: (account(each), each.labels)):
+            own = {key[3]: amount for key, amount in kept.items() if key[0] == name and owner(key) == subject}
+            if name in BOUNDS:
+                buckets = [(f"{bound}.0", up_to(own, bound)) for bound in BOUNDS[name]]
+                count = sum(amount for le, amount in own.items() if le != SUM)
+                metric.add_metric(
+                    [text for _, text in subject.labels], [*buckets, ("+Inf", count)], own.get(SUM, 0) / 1000
+                )
+                continue
+            for value, amount in sorted((dict.fromkeys(total.starts, 0) | own).items()):
+                add(
+                    metric, {**dict(subject.labels), **({total.label: value} if total.label else {})}, amount, name=name
+                )
+        return metric
+
+    def _owners(self, kind: SubjectKind, kept: Mapping[TallyKey, int]) -> set[Subject]:
+        """Those that the state knows and the books hold anything of."""
+        if kind is SubjectKind.INSTANCE:
+            return {Subject.instance()}
+        return {owner(key) for key in kept if owner(key).kind is kind and owner(key) in self.state.snapshot.facts}
+
+    def _codes(self, kept: Mapping[TallyKey, int]) -> Metric:
+        family = gauge(ERROR_CODE_INFO)
+        for code in sorted({key[3] for key in kept if key[0] == FAILURE_CODES}):
+            row = lookup(int(code)) if code.isdecimal() else None
+            title = row.title if row else "Codes that wamon does not know"
+            add(family, {"code": code, "title": title, "error_class": row.error_class if row else "unknown"}, 1.0)
+        return family
 
     def _counters(self) -> Iterator[Metric]:
         totals = dict.fromkeys(starting_counters(self._signals, self._rules, self._probes), 0)
@@ -113,6 +168,17 @@ def text(collector: OracleCollector) -> bytes:
 
 def account(subject: Subject) -> str:
     return subject.label("waba_id") or ""
+
+
+def owner(key: TallyKey) -> Subject:
+    _, waba_id, phone_number_id, _, _ = key
+    if not waba_id:
+        return Subject.instance()
+    return Subject.phone_number(waba_id, phone_number_id) if phone_number_id else Subject.waba(waba_id)
+
+
+def up_to(counts: Mapping[str, int], bound: float) -> int:
+    return sum(count for le, count in counts.items() if le not in (SUM, "+Inf") and float(le) <= bound)
 
 
 def gauge(family: Family) -> GaugeMetricFamily:

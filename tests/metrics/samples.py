@@ -50,8 +50,9 @@ STATUS = Signal(
 INFO = Signal(name="whatsapp_info", kind=KIND, shape=Info(("verified_name", "mode")), help="Names.", is_optional=True)
 FLAGS = Signal(name="whatsapp_flags", kind=KIND, shape=FlagMap("scope"), help="Flags.")
 GAUGES = Signal(name="wamon_gauges", kind=KIND, shape=GaugeMap("dimension"), help="Gauges.", is_event=True)
+RATIOS = Signal(name="whatsapp_ratio", kind=KIND, shape=GaugeMap("window"), help="Ratios.", is_derived=True)
 HIDDEN = Signal(name="wamon_hidden", kind=KIND, shape=Gauge(), help="Not shown.", is_exported=False)
-SIGNALS: tuple[Signal[Any], ...] = (GAUGE, FLAG, TIMESTAMP, RATING, STATUS, INFO, FLAGS, GAUGES, HIDDEN)
+SIGNALS: tuple[Signal[Any], ...] = (GAUGE, FLAG, TIMESTAMP, RATING, STATUS, INFO, FLAGS, GAUGES, RATIOS, HIDDEN)
 
 RULE = Rule(
     name="Rating",

@@ -30,6 +30,7 @@ from wamon.core.health import NEVER, Gauge, Reading, Shape, Signal, Subject, Sub
 from wamon.core.state import CounterKey, State
 from wamon.core.step import PROBE_RUNS
 from wamon.metrics.exposition import Exposition
+from wamon.metrics.families import TOTALS
 from wamon.probes import PROBES
 
 LATER = START + timedelta(hours=1)
@@ -156,7 +157,15 @@ def test_help_says_that_a_value_is_cached_and_which_metric_tells_its_age() -> No
     assert '# HELP whatsapp_status A status: "quoted", back\\\\slashed,\\nin two lines. Cached' in text
 
 
-def test_families_come_in_the_order_of_the_signals_then_counters_and_alerts() -> None:
+def test_help_of_what_no_poll_tells_says_who_does() -> None:
+    text = exposition().text().decode()
+
+    assert "# HELP whatsapp_ratio Ratios. As of the last tick.\n" in text
+    assert "# HELP whatsapp_moment_seconds A moment. As the last webhook about it told.\n" in text
+    assert "# HELP whatsapp_message_opt_outs_total Recipients who asked for no more marketing messages.\n" in text
+
+
+def test_families_come_in_the_order_of_the_signals_then_sums_then_counters_and_alerts() -> None:
     text = exposition().text().decode()
 
     assert [line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")] == [
@@ -172,6 +181,9 @@ def test_families_come_in_the_order_of_the_signals_then_counters_and_alerts() ->
         "whatsapp_info",
         "whatsapp_flags",
         "wamon_gauges",
+        "whatsapp_ratio",
+        *(total.family.name for total in TOTALS),
+        "whatsapp_error_code_info",
         "wamon_probe_runs_total",
         "wamon_unrecognised_values_total",
         "wamon_alert_transitions_total",

@@ -51,6 +51,15 @@ def test_counters_with_closed_labels_start_at_0(instruments: Instruments) -> Non
     assert value(instruments, "wamon_outbox_items", state="dead") == 0
 
 
+def test_answers_that_the_listener_can_give_start_at_0(instruments: Instruments) -> None:
+    codes = ("200", "401", "403", "404", "405", "408", "413", "500", "503", "other")
+
+    assert [value(instruments, "wamon_webhook_requests_total", code=code) for code in codes] == [0] * 10
+    assert value(instruments, "wamon_webhook_signature_failures_total") == 0
+    assert value(instruments, "wamon_ledger_commit_failures_total") == 0
+    assert value(instruments, "wamon_webhook_request_duration_seconds_count") == 0
+
+
 def test_moments_are_absent_until_there_is_one(instruments: Instruments) -> None:
     assert value(instruments, "wamon_outbox_oldest_timestamp_seconds") is None
     assert value(instruments, "wamon_scheduler_heartbeat_timestamp_seconds") is None
@@ -126,6 +135,32 @@ def test_oldest_goes_when_nothing_waits_any_more(instruments: Instruments) -> No
     instruments.outbox(OutboxFigures())
 
     assert value(instruments, "wamon_outbox_oldest_timestamp_seconds") is None
+
+
+def test_webhooks_are_counted_by_their_answer_and_timed(instruments: Instruments) -> None:
+    for code, seconds in ((200, 0.001), (200, 0.004), (418, 9.0)):
+        instruments.webhook_answered(code, seconds)
+    instruments.signature_failed()
+
+    assert value(instruments, "wamon_webhook_requests_total", code="200") == 2
+    assert value(instruments, "wamon_webhook_requests_total", code="other") == 1
+    assert value(instruments, "wamon_webhook_requests_total", code="401") == 0
+    assert value(instruments, "wamon_webhook_request_duration_seconds_sum") == 9.005
+    assert value(instruments, "wamon_webhook_request_duration_seconds_bucket", le="0.001") == 1
+    assert value(instruments, "wamon_webhook_request_duration_seconds_bucket", le="5.0") == 2
+    assert value(instruments, "wamon_webhook_request_duration_seconds_bucket", le="+Inf") == 3
+    assert value(instruments, "wamon_webhook_signature_failures_total") == 1
+
+
+def test_ledger_commits_are_timed_and_their_statuses_counted(instruments: Instruments) -> None:
+    instruments.ledger_committed(0.002, 16)
+    instruments.ledger_committed(0.25, 1)
+    instruments.ledger_commit_failed()
+
+    assert value(instruments, "wamon_ledger_commit_duration_seconds_count") == 2
+    assert value(instruments, "wamon_ledger_commit_duration_seconds_sum") == 0.252
+    assert value(instruments, "wamon_ledger_committed_statuses_total") == 17
+    assert value(instruments, "wamon_ledger_commit_failures_total") == 1
 
 
 # --- the whole scrape -------------------------------------------------------------------------------------------------

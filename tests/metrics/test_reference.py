@@ -1,12 +1,15 @@
 from tests.fakes import FakeClock
-from tests.metrics.samples import FLAG, FLAGS, HIDDEN, RATING, RULE
+from tests.metrics.samples import FLAG, FLAGS, GAUGES, HIDDEN, RATING, RATIOS, RULE, TIMESTAMP
+from wamon.core import books
 from wamon.core.health import Subject, SubjectKind
 from wamon.metrics.exposition import Exposition
-from wamon.metrics.families import COUNTERS, IDENTITY_LABELS
+from wamon.metrics.families import COUNTERS, IDENTITY_LABELS, TOTALS
 from wamon.metrics.instruments import Instruments, Scrape
 from wamon.metrics.reference import metric_rows, render_reference
 from wamon.probes import PROBES
-from wamon.probes import SIGNALS as ALL_SIGNALS
+from wamon.signals import SIGNALS as ALL_SIGNALS
+from wamon.webhooks import envelope
+from wamon.webhooks.fields import messages, user_preferences
 
 
 def test_every_exported_family_is_in_the_reference_with_its_type() -> None:
@@ -22,7 +25,7 @@ def test_every_exported_family_is_in_the_reference_with_its_type() -> None:
 
 
 def test_row_tells_type_labels_meaning_and_freshness() -> None:
-    page = render_reference((RATING, FLAG, FLAGS, HIDDEN))
+    page = render_reference((RATING, FLAG, FLAGS, GAUGES, TIMESTAMP, RATIOS, HIDDEN))
 
     cached = "cached from the last poll: see `wamon_probe_last_success_timestamp_seconds`"
     assert f"| `whatsapp_rating` | gauge | phone_number_id, waba_id, rating | A rating. | {cached} |\n" in page
@@ -31,7 +34,20 @@ def test_row_tells_type_labels_meaning_and_freshness() -> None:
         "| `wamon_clock_steps_total` | counter | direction | Jumps of the machine's clock. | since the first start"
         in page
     )
+    assert "| `wamon_gauges` | gauge | phone_number_id, waba_id, dimension | Gauges. | holds until the next" in page
+    assert "| A moment. | as the last webhook about it told |\n" in page
+    assert "| Ratios. | as of the last tick, from the webhooks so far |\n" in page
     assert "wamon_hidden" not in page
+
+
+def test_sums_of_the_books_are_rows_like_any_other() -> None:
+    page = render_reference(())
+
+    assert "| `whatsapp_message_statuses_total` | counter | phone_number_id, waba_id, status |" in page
+    assert "| `whatsapp_messages_by_calling_code_total` (optional) | counter | waba_id, calling_code |" in page
+    assert "| `whatsapp_message_delivery_seconds` | histogram | waba_id |" in page
+    assert "| `whatsapp_error_code_info` | gauge | code, error_class, title |" in page
+    assert "| `wamon_webhook_duplicates_total` | counter |  | Statuses and notices" in page
 
 
 def test_no_family_is_listed_twice() -> None:
@@ -58,6 +74,10 @@ def test_identity_labels_are_those_of_the_subjects() -> None:
         Subject.phone_number("1", "2"),
         Subject.sender("1", "waba", "1"),
         Subject.api_version("v25.0"),
+        Subject.restriction("1", "RESTRICTED_ADD_PHONE_NUMBER_ACTION"),
+        Subject.account_alert("1", "OBA_APPROVED"),
+        Subject.template("1", "order", "en_US"),
+        Subject.flow("1", "2", "FLOW_STATUS_CHANGE"),
     )
 
     assert {subject.kind: tuple(name for name, _ in subject.labels) for subject in subjects} == {
@@ -72,3 +92,24 @@ def test_every_counter_of_the_state_is_declared() -> None:
     constants = {value for value in vars(step).values() if isinstance(value, str) and value.endswith("_total")}
 
     assert constants == {family.name for family in COUNTERS}
+
+
+def test_every_sum_of_the_books_over_all_time_is_declared() -> None:
+    constants = {value for value in vars(books).values() if isinstance(value, str)}
+
+    assert {name for name in constants if name.startswith(("whatsapp_", "wamon_"))} - {books.__name__} == {
+        total.family.name for total in TOTALS
+    }
+    assert {total.family.name for total in TOTALS if total.family.type == "histogram"} == set(books.BOUNDS)
+
+
+def test_everything_unrecognised_in_webhooks_is_there_from_the_start() -> None:
+    counted = (
+        envelope.UNRECOGNISED_FIELD,
+        messages.UNRECOGNISED_STATUS,
+        messages.UNRECOGNISED_CATEGORY,
+        user_preferences.UNRECOGNISED_PREFERENCE,
+    )
+
+    starts = next(total.starts for total in TOTALS if total.family.name == books.UNRECOGNISED)
+    assert {(name, label) for name, _, _, label, _ in counted} == {(books.UNRECOGNISED, start) for start in starts}

@@ -2,17 +2,19 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from wamon.core.alerting import Alert, AlertState
+from wamon.core.books import TallyKey
 from wamon.core.health import Fact, Signal, SparseState, StateSet, Subject
 from wamon.core.ports import Probe, Rule
 from wamon.core.state import Changes, CounterKey, State
 from wamon.metrics import families
 from wamon.metrics.compression import Deflated, deflate, gzipped, joined
-from wamon.metrics.families import ALERTING_MODE, ALERTS, COUNTERS, MODES, Family
+from wamon.metrics.families import ALERTING_MODE, ALERTS, COUNTERS, ERROR_CODE_INFO, MODES, Family
 from wamon.metrics.lines import Labels, header, render, sample
+from wamon.metrics.totals import Totals, code_labels
 
 log = logging.getLogger(__name__)
 
@@ -21,17 +23,19 @@ Place: TypeAlias = tuple[str, str, str]
 
 
 class Exposition:
-    """The text of a published state.
+    """The text of a published state, and of the sums of the books.
 
-    The families come in the order of the signals, each followed by its last-known and changed families, then the
-    counters, `wamon_alerts` and `wamon_alerting_mode`. In a family the lines are sorted by account (`waba_id`, those
-    without one first), then by labels. A family without lines keeps its HELP and TYPE.
+    The families come in the order of the signals, each followed by its last-known and changed families, then the sums
+    of the books, the counters, `wamon_alerts` and `wamon_alerting_mode`. In a family the lines are sorted by account
+    (`waba_id`, those without one first), then by labels. A family without lines keeps its HELP and TYPE.
+
+    A number or account has sums as long as the published state knows it: what is no longer monitored loses them.
 
     Above `max_series` optional families are left out, the last one first, and `left_out` says how many series that
     costs. Others always stay: the alerts rest on them.
 
-    What `publish` touches it renders at once; `text` and `gzip` only join what is there. All of it belongs to one
-    thread, so that there is nothing to lock.
+    What `publish` and `show_totals` touch they render at once; `text` and `gzip` only join what is there. All of it
+    belongs to one thread, so that there is nothing to lock.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Exposition:
         self._text: bytes | None = None
         self._deflated: Deflated | None = None
         self._state: State | None = None
+        self._totals = Totals()
         self._render(State())
 
     def rebuild(self, state: State) -> None:
@@ -80,15 +85,35 @@ class Exposition:
             self._forget(subject)
             for fact in state.snapshot.facts.get(subject, {}).values():
                 self._put_fact(fact)
+        appeared = set(changes.removed_subjects)
         for fact in changes.facts:
+            own = before.snapshot.facts.get(fact.subject)
+            if own is None:
+                appeared.add(fact.subject)
             # Most polls find what the one before found: a look at the fact before is cheaper than its line.
-            if not _is_shown_alike(fact, before.snapshot.fact(fact.subject, fact.signal)):
+            if own is None or not _is_shown_alike(fact, own.get(fact.signal.name)):
                 self._put_fact(fact)
+        for subject in appeared:
+            self._put_totals(subject)
         for key, total in changes.counters.items():
             self._put_counter(key, total)
         touched = self._move_alerts(changes.alerts, gone=changes.removed_alerts)
         self._put_alert_counts(touched)
         self._invalidate()
+
+    def show_totals(self, totals: Mapping[TallyKey, int]) -> None:
+        """Show these sums of the books, those over all time; what is not named stays as it was.
+
+        What belongs to a number or account that the published state does not know is remembered until it does.
+        """
+        codes = len(self._totals.codes)
+        changed = self._totals.take(totals)
+        for subject, names in changed.items():
+            self._put_totals(subject, names)
+        if len(self._totals.codes) > codes:
+            self._put_codes()
+        if changed:
+            self._invalidate()
 
     def text(self) -> bytes:
         """The whole in text format 0.0.4, kept until the next publication."""
@@ -122,6 +147,9 @@ class Exposition:
         for own in state.snapshot.facts.values():
             for fact in own.values():
                 self._put_fact(fact)
+        for subject in self._totals.subjects:
+            self._put_totals(subject)
+        self._put_codes()
         for key in self._start:
             self._put_counter(key, 0)
         for key, total in state.counters.items():
@@ -186,6 +214,21 @@ class Exposition:
         for own in self._signals.values():
             for family in own:
                 self._lines[family.name].put(subject.labels, b"")
+        for name in self._totals.names(subject):
+            self._lines[name].put(subject.labels, b"")
+
+    # --- sums of the books --------------------------------------------------------------------------------------------
+
+    def _put_totals(self, subject: Subject, names: Iterable[str] | None = None) -> None:
+        """Take the subject's sums of these names, of all when none are given, if it may have any."""
+        is_instance = subject == Subject.instance()
+        if is_instance or (self._state is not None and subject in self._state.snapshot.facts):
+            for name in self._totals.names(subject) if names is None else names:
+                self._lines[name].put(subject.labels, self._totals.chunk(subject, name))
+
+    def _put_codes(self) -> None:
+        for code in self._totals.codes:
+            self._put(ERROR_CODE_INFO, code_labels(code), 1.0)
 
     # --- counters and alerts ------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The metric families: how a signal, a counter of the state and the alerts are named, described and labelled."""
+"""The metric families: how signals, sums of the books, counters of the state and alerts are named and described."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,11 +6,16 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
+from wamon.core import books
 from wamon.core.alerting import TransitionKind
+from wamon.core.delivery import STATUS_NAMES
+from wamon.core.error_codes import Bounce, ErrorClass
 from wamon.core.health import FlagMap, GaugeMap, Info, Shape, Signal, SparseState, StateSet, SubjectKind
 from wamon.core.ports import Probe, ProbeOutcome, Rule
 from wamon.core.state import CounterKey
 from wamon.core.step import ALERT_TRANSITIONS, CLOCK_STEPS, PENDING_DROPPED, PROBE_RUNS, UNRECOGNISED_VALUES
+from wamon.webhooks.entering import NO_PHONE_NUMBER_ID
+from wamon.webhooks.lenient import NOT_JSON, TOO_DEEP, UNEXPECTED_SHAPE
 
 FRESHNESS_METRIC: Final = "wamon_probe_last_success_timestamp_seconds"
 MODES: Final = ("builtin", "prometheus", "push")
@@ -20,10 +25,22 @@ class Freshness(StrEnum):
     """How old a value may be, in the words of the reference."""
 
     CACHED = f"cached from the last poll: see `{FRESHNESS_METRIC}`"
+    WEBHOOK = "as the last webhook about it told"
+    DERIVED = "as of the last tick, from the webhooks so far"
     EVENT = "holds until the next change"
     DURABLE = "since the first start, restarts included"
     PROCESS = "since this process started"
     LIVE = "at the scrape"
+
+
+# What HELP says of it; of the others it says nothing.
+_IN_HELP: Final[Mapping[Freshness, str]] = MappingProxyType(
+    {
+        Freshness.CACHED: f" Cached from the last poll, see {FRESHNESS_METRIC}.",
+        Freshness.WEBHOOK: " As the last webhook about it told.",
+        Freshness.DERIVED: " As of the last tick.",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +57,7 @@ class Family:
     @property
     def help(self) -> str:
         """The HELP text: of a cached value it says so, and which metric tells its age."""
-        if self.freshness is Freshness.CACHED:
-            return f"{self.meaning} Cached from the last poll, see {FRESHNESS_METRIC}."
-        return self.meaning
+        return self.meaning + _IN_HELP.get(self.freshness, "")
 
 
 IDENTITY_LABELS: Final[Mapping[SubjectKind, tuple[str, ...]]] = MappingProxyType(
@@ -56,6 +71,10 @@ IDENTITY_LABELS: Final[Mapping[SubjectKind, tuple[str, ...]]] = MappingProxyType
         SubjectKind.SENDER: ("id", "scope", "waba_id"),
         SubjectKind.API_VERSION: ("version",),
         SubjectKind.PROBE: ("probe", "app_id or token or waba_id"),
+        SubjectKind.RESTRICTION: ("restriction_type", "waba_id"),
+        SubjectKind.ACCOUNT_ALERT: ("alert_type", "waba_id"),
+        SubjectKind.TEMPLATE: ("language", "template", "waba_id"),
+        SubjectKind.FLOW: ("event", "flow_id", "waba_id"),
     }
 )
 
@@ -75,7 +94,7 @@ class SignalFamilies:
 def signal_families(signal: Signal[Any]) -> SignalFamilies:
     """Raises ValueError for a `last_known` family of a signal that has no state label to show it under."""
     identity = IDENTITY_LABELS[signal.kind]
-    freshness = Freshness.EVENT if signal.is_event else Freshness.CACHED
+    freshness = _freshness(signal)
     main = _gauge(signal, signal.name, signal.help, (*identity, *_shape_labels(signal.shape)), freshness)
     last_known = changed_at = None
     if signal.last_known is not None:
@@ -87,6 +106,15 @@ def signal_families(signal: Signal[Any]) -> SignalFamilies:
         meaning = f"When the known value of {signal.name} last changed; absent before the first one."
         changed_at = _gauge(signal, signal.changed_at, meaning, identity, freshness)
     return SignalFamilies(main, last_known, changed_at)
+
+
+def _freshness(signal: Signal[Any]) -> Freshness:
+    if signal.is_derived:
+        return Freshness.DERIVED
+    if signal.is_event:
+        # What polls see ages; so what is known of the account and does not came by webhook.
+        return Freshness.WEBHOOK if signal.name.startswith("whatsapp_") else Freshness.EVENT
+    return Freshness.CACHED
 
 
 def _gauge(signal: Signal[Any], name: str, meaning: str, labels: tuple[str, ...], freshness: Freshness) -> Family:
@@ -102,6 +130,139 @@ def _shape_labels(shape: Shape[Any]) -> tuple[str, ...]:
         case StateSet(label) | SparseState(label) | FlagMap(label) | GaugeMap(label):
             return (label,)
     return ()
+
+
+# --- from the books ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """A sum of the books over all time, or a histogram of them, as a family.
+
+    It is kept for subjects of this kind; `label` is what it is split by besides, "" for nothing. `starts` are the
+    values of that label that have a series from the first: of the instance at once, of a number or account as soon as
+    the books hold anything of it.
+    """
+
+    family: Family
+    kind: SubjectKind
+    label: str
+    starts: tuple[str, ...]
+
+
+def _total(
+    name: str,
+    meaning: str,
+    kind: SubjectKind,
+    label: str = "",
+    *,
+    starts: Iterable[str] = (),
+    is_optional: bool = False,
+) -> Total:
+    family = Family(
+        name=name,
+        type="histogram" if name in books.BOUNDS else "counter",
+        meaning=meaning,
+        labels=(*IDENTITY_LABELS[kind], *((label,) if label else ())),
+        freshness=Freshness.DURABLE,
+        is_optional=is_optional,
+    )
+    return Total(family=family, kind=kind, label=label, starts=tuple(starts) if label else ("",))
+
+
+ERROR_CODE_INFO: Final = Family(
+    name="whatsapp_error_code_info",
+    type="gauge",
+    meaning="Meta's title of each error code that occurred, and our class of it; for joins by code.",
+    labels=("code", "error_class", "title"),
+    freshness=Freshness.DURABLE,
+)
+
+_NUMBER, _WABA, _INSTANCE = SubjectKind.PHONE_NUMBER, SubjectKind.WABA, SubjectKind.INSTANCE
+
+# In the order of the text. What is left out first stands last among the optional ones.
+TOTALS: Final = (
+    _total(
+        books.STATUSES,
+        "Messages by the statuses that they reached: each once a status, and a status implies those that it proves.",
+        _NUMBER,
+        "status",
+        starts=STATUS_NAMES.values(),
+    ),
+    _total(
+        books.FAILURES, "Failed messages by the class of the error code.", _NUMBER, "error_class", starts=ErrorClass
+    ),
+    _total(
+        books.BOUNCES,
+        "Failed messages whose code speaks of the recipient: hard for never again, soft for not this time.",
+        _NUMBER,
+        "kind",
+        starts=(bounce for bounce in Bounce if bounce is not Bounce.NONE),
+    ),
+    _total(books.OPT_OUTS, "Recipients who asked for no more marketing messages.", _NUMBER),
+    _total(books.DELIVERY_SECONDS, "From sent to delivered, both as Meta stamped them.", _WABA),
+    _total(books.WEBHOOK_LAG, "From Meta's stamp of a status to its receipt.", _WABA),
+    _total(
+        books.WEBHOOK_EVENTS,
+        "Changes received by webhook field; fields that wamon does not know are `other`.",
+        _WABA,
+        "field",
+    ),
+    _total(
+        books.FAILURE_CODES,
+        "Failed messages by Meta's error code; codes that wamon does not know are `other`.",
+        _WABA,
+        "code",
+    ),
+    _total(
+        books.BY_CATEGORY,
+        "Messages by Meta's pricing category, of those for which Meta told one.",
+        _WABA,
+        "category",
+        is_optional=True,
+    ),
+    _total(
+        books.BY_CALLING_CODE,
+        "Messages by the calling code of the recipient's country; recipients without a number are left out.",
+        _WABA,
+        "calling_code",
+        is_optional=True,
+    ),
+    _total(
+        books.FAILURES_BY_CALLING_CODE,
+        "Failed messages by the calling code of the recipient's country.",
+        _WABA,
+        "calling_code",
+        is_optional=True,
+    ),
+    _total(books.DUPLICATES, "Statuses and notices that had been told before.", _INSTANCE),
+    _total(books.OUT_OF_ORDER, "Statuses that came after one that proves them.", _INSTANCE),
+    _total(
+        books.CONTRADICTIONS,
+        "Messages said to have failed and to have been delivered; they count as delivered.",
+        _INSTANCE,
+    ),
+    _total(
+        books.QUARANTINED,
+        "Webhooks, or parts of one, that could not be read; only their skeleton is kept.",
+        _INSTANCE,
+        "reason",
+        starts=(NOT_JSON, TOO_DEEP, UNEXPECTED_SHAPE, NO_PHONE_NUMBER_ID),
+    ),
+    _total(
+        books.UNMONITORED,
+        "Changes that Meta sent of accounts and numbers that are not configured.",
+        _INSTANCE,
+        "app_id",
+    ),
+    _total(
+        books.UNRECOGNISED,
+        "Words in webhooks that wamon does not know, by what they stand for.",
+        _INSTANCE,
+        "what",
+        starts=("field", "status", "category", "user_preference"),
+    ),
+)
 
 
 # --- from the state's counters and alerts -----------------------------------------------------------------------------
@@ -153,6 +314,7 @@ def starting_counters(
 
 
 def state_families(signals: Sequence[Signal[Any]]) -> tuple[Family, ...]:
-    """Every family that is written from the state, in the order of the text."""
+    """Every family that is written from the state and the books, in the order of the text."""
     exported = (family for signal in signals if signal.is_exported for family in signal_families(signal))
-    return (*exported, *COUNTERS, ALERTS, ALERTING_MODE)
+    totals = (total.family for total in TOTALS)
+    return (*exported, *totals, ERROR_CODE_INFO, *COUNTERS, ALERTS, ALERTING_MODE)

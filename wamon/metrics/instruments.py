@@ -1,7 +1,6 @@
 """The daemon's own instruments, and the scrape that puts them behind the account's metrics."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from prometheus_client import (
@@ -13,11 +12,10 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from wamon.core.ports import OutboxFigures
 from wamon.core.timing import Clock
+from wamon.metrics.collectors import MomentGauge, PlainCounter, PlainHistogram
 from wamon.metrics.compression import gzipped
 from wamon.metrics.exposition import Exposition
 from wamon.metrics.families import Family, Freshness
@@ -28,6 +26,12 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 CALL_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 COMMIT_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 DELAY_BUCKETS: Final = (0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 14400)
+# A webhook waits for a commit, at most for some of them.
+ANSWER_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+# What the public listener answers, by its own design; anything else it counts as `other`.
+WEBHOOK_CODES: Final = (200, 401, 403, 404, 405, 408, 413, 500, 503)
+OTHER: Final = "other"
 
 NOTIFICATION_OUTCOMES: Final = ("delivered", "deferred", "rejected")
 OUTBOX_STATES: Final = ("due", "sending", "dead")
@@ -102,6 +106,30 @@ COMMIT_DURATION = _family("histogram", "wamon_database_commit_duration_seconds",
 COMMIT_FAILURES = _family(
     "counter", "wamon_commit_failures_total", "Commits that failed; what they held was neither kept nor shown."
 )
+WEBHOOK_REQUESTS = _family(
+    "counter", "wamon_webhook_requests_total", "Requests to the public listener by the status of the answer.", "code"
+)
+WEBHOOK_SIGNATURE_FAILURES = _family(
+    "counter",
+    "wamon_webhook_signature_failures_total",
+    "Webhooks refused because no app secret gives their signature.",
+)
+WEBHOOK_DURATION = _family(
+    "histogram", "wamon_webhook_request_duration_seconds", "How long requests to the public listener took."
+)
+LEDGER_COMMIT_DURATION = _family(
+    "histogram", "wamon_ledger_commit_duration_seconds", "How long commits of webhooks to the ledger took."
+)
+LEDGER_STATUSES = _family(
+    "counter",
+    "wamon_ledger_committed_statuses_total",
+    "Statuses in commits to the ledger, repeated ones included; by the commits it is how many go together.",
+)
+LEDGER_COMMIT_FAILURES = _family(
+    "counter",
+    "wamon_ledger_commit_failures_total",
+    "Commits to the ledger that failed; their webhooks were not acknowledged.",
+)
 SERIES_DROPPED = _family(
     "counter",
     "wamon_series_dropped_total",
@@ -128,6 +156,12 @@ INSTRUMENTS: Final = (
     DATABASE_SIZE,
     COMMIT_DURATION,
     COMMIT_FAILURES,
+    WEBHOOK_REQUESTS,
+    WEBHOOK_SIGNATURE_FAILURES,
+    WEBHOOK_DURATION,
+    LEDGER_COMMIT_DURATION,
+    LEDGER_STATUSES,
+    LEDGER_COMMIT_FAILURES,
     SERIES_DROPPED,
 )
 # What prometheus_client's ProcessCollector reads from /proc; on a system without it there are none.
@@ -144,10 +178,10 @@ PROCESS: Final = (
 class Instruments:
     """One attribute an instrument, in a registry of its own; and the events that move them.
 
-    It is the observer that the Graph client, the engine, the scheduler and the outbox report to. Counters with a closed
-    set of labels are there from the start at 0. They count since the start of the process: those that survive restarts
-    are in the state. The `_created` series of prometheus_client are switched off, for the whole process: that is the
-    only switch there is.
+    It is the observer that the Graph client, the engine, the scheduler, the outbox and the intake report to. Counters
+    with a closed set of labels are there from the start at 0. They count since the start of the process: those that
+    survive restarts are in the state or the books. The `_created` series of prometheus_client are switched off, for the
+    whole process: that is the only switch there is.
     """
 
     def __init__(
@@ -176,7 +210,15 @@ class Instruments:
         self.database_size = self._gauge(DATABASE_SIZE)
         self.commit_duration = self._histogram(COMMIT_DURATION, COMMIT_BUCKETS)
         self.commit_failures = self._counter(COMMIT_FAILURES)
+        codes = [*map(str, WEBHOOK_CODES), OTHER]
+        self.webhook_requests = self._plain_counter(WEBHOOK_REQUESTS, codes)
+        self.webhook_signature_failures = self._plain_counter(WEBHOOK_SIGNATURE_FAILURES)
+        self.webhook_duration = self._plain_histogram(WEBHOOK_DURATION, ANSWER_BUCKETS)
+        self.ledger_commit_duration = self._plain_histogram(LEDGER_COMMIT_DURATION, COMMIT_BUCKETS)
+        self.ledger_statuses = self._plain_counter(LEDGER_STATUSES)
+        self.ledger_commit_failures = self._plain_counter(LEDGER_COMMIT_FAILURES)
         self.series_dropped = self._counter(SERIES_DROPPED)
+        self._webhook_codes = dict(zip(WEBHOOK_CODES, codes, strict=False))
         ProcessCollector(registry=self.registry)
         self._start(version, probes, receivers)
 
@@ -243,6 +285,24 @@ class Instruments:
             self.outbox_items.labels(state).set(count)
         self.outbox_oldest.set(figures.oldest_created_at)
 
+    # --- webhooks, thousands a second ---------------------------------------------------------------------------------
+
+    def webhook_answered(self, code: int, seconds: float) -> None:
+        """The public listener answered any request, `seconds` after it came."""
+        self.webhook_requests.inc(self._webhook_codes.get(code, OTHER))
+        self.webhook_duration.observe(seconds)
+
+    def signature_failed(self) -> None:
+        self.webhook_signature_failures.inc()
+
+    def ledger_committed(self, seconds: float, statuses: int) -> None:
+        """One commit ended well; `statuses` are those that it took, repeated ones included."""
+        self.ledger_commit_duration.observe(seconds)
+        self.ledger_statuses.inc(by=statuses)
+
+    def ledger_commit_failed(self) -> None:
+        self.ledger_commit_failures.inc()
+
     # --- construction -------------------------------------------------------------------------------------------------
 
     def _start(self, version: str, probes: Iterable[str], receivers: Iterable[str]) -> None:
@@ -265,27 +325,20 @@ class Instruments:
     def _histogram(self, family: Family, buckets: Sequence[float]) -> Histogram:
         return Histogram(family.name, family.help, family.labels, buckets=buckets, registry=self.registry)
 
-    def _moment(self, family: Family) -> "MomentGauge":
+    def _plain_counter(self, family: Family, values: Iterable[str] = ("",)) -> PlainCounter:
+        counter = PlainCounter(family, values)
+        self.registry.register(counter)
+        return counter
+
+    def _plain_histogram(self, family: Family, buckets: Sequence[float]) -> PlainHistogram:
+        histogram = PlainHistogram(family, buckets)
+        self.registry.register(histogram)
+        return histogram
+
+    def _moment(self, family: Family) -> MomentGauge:
         gauge = MomentGauge(family)
         self.registry.register(gauge)
         return gauge
-
-
-class MomentGauge(Collector):
-    """A moment that is not always there: a 0 in its place would read as an age of fifty years."""
-
-    def __init__(self, family: Family) -> None:
-        self._family = family
-        self._at: datetime | None = None
-
-    def set(self, at: datetime | None) -> None:
-        self._at = at
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        metric = GaugeMetricFamily(self._family.name, self._family.help)
-        if self._at is not None:
-            metric.add_metric([], self._at.timestamp())
-        yield metric
 
 
 class Scrape:

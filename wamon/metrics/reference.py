@@ -17,7 +17,11 @@ of it is at `/metrics` on the private listener, in Prometheus's text format 0.0.
 - What is too old to be known (three intervals, at least 15 minutes) is *unknown*: a state shows as `UNKNOWN`, anything
   else has no series. The `last_known` families tell what it was. No series is never a zero.
 - Times are in unix seconds. A moment that will not come, as the expiry of a token that never expires, has no series.
-- Counters of the state survive restarts; those of the process start again at 0.
+- What webhooks come to (ratios, open messages) is worked out at each tick. What an account-level webhook told holds
+  until the next one tells otherwise, or until the end that Meta named.
+- Counters and histograms *since the first start* survive restarts; those of the process start again at 0.
+- A phone number has its counters of messages from its first webhook on, all of them at once: one that sends nothing
+  costs no series. A number or account that is no longer monitored loses them.
 - Above `metrics_max_series` the families marked *optional* are left out, the last in this list first.
 """
 
