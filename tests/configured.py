@@ -25,6 +25,7 @@ def environment_for(world: World, folder: Path, **changes: str) -> dict[str, str
         "app_secret": app.secret,
         "graph_base_url": GRAPH_URL,
         "private_listen": "127.0.0.1:0",
+        "public_listen": "127.0.0.1:0",
         "database": str(folder / "wamon.db"),
         **changes,
     }

@@ -62,11 +62,19 @@ def test_defaults(load: Load) -> None:
     assert settings.database == Path("wamon.db")
     assert settings.public_listen == Listen("0.0.0.0", 8080)
     assert settings.private_listen == Listen("127.0.0.1", 9877)
+    assert settings.message_retention == timedelta(days=30)
     assert settings.poll_interval == timedelta(seconds=60)
     assert settings.slow_poll_interval == timedelta(seconds=900)
     assert settings.alerting_mode == "builtin"
     assert (settings.log_level, settings.log_format) == ("INFO", None)
     assert settings.required_scopes == ("whatsapp_business_management", "whatsapp_business_messaging")
+
+
+@pytest.mark.parametrize(("written", "days"), [("8", 8), ("366", 366), ("30.0", 30)])
+def test_messages_are_remembered_for_longer_than_meta_repeats(load: Load, written: str, days: int) -> None:
+    settings = load(WABA_ID="1029", ACCESS_TOKEN=TOKEN, MESSAGE_RETENTION_DAYS=written)
+
+    assert settings.message_retention == timedelta(days=days)
 
 
 @pytest.mark.parametrize(("poll", "slow"), [("1", 15), ("20", 300), ("60", 900), ("300", 900), ("3600", 3600)])
@@ -99,15 +107,17 @@ def test_one_account_with_its_app(load: Load) -> None:
         ACCESS_TOKEN=TOKEN,
         APP_ID="61",
         APP_SECRET="app-secret",
+        PREVIOUS_APP_SECRET="old-secret",
         VERIFY_TOKEN="verify me",
         CALLBACK_URL="https://hooks.example.org/w",
     )
 
     (app,) = settings.apps
     assert (app.name, app.app_id, app.app_secret, app.verify_token) == ("default", "61", "app-secret", "verify me")
+    assert app.previous_app_secret == "old-secret"
     assert (settings.tokens()[0].app_id, settings.tokens()[0].app_secret) == ("61", "app-secret")
     assert settings.accounts[0].callback_url == app.callback_url == "https://hooks.example.org/w"
-    assert settings.secrets() == (TOKEN, "app-secret", "verify me")
+    assert settings.secrets() == (TOKEN, "app-secret", "old-secret", "verify me")
 
 
 def test_many_accounts_share_a_token_and_name_their_app(load: Load) -> None:
@@ -248,6 +258,18 @@ def test_empty_secret_is_told_once(faults: Faults) -> None:
             "app_secret (WAMON_APP_SECRET): is set without app_id: set WAMON_APP_ID too, both belong to one app",
         ),
         (
+            {"APP_SECRET": "s", "VERIFY_TOKEN": "v"},
+            "app_secret (WAMON_APP_SECRET): is set without app_id: set WAMON_APP_ID too, both belong to one app",
+        ),
+        (
+            {"APP_ID": "61", "VERIFY_TOKEN": "v"},
+            "app_secret: is missing: verify_token is set, and without it the signatures of webhooks cannot be checked",
+        ),
+        (
+            {"APP_ID": "61", "PREVIOUS_APP_SECRET": "s"},
+            "app_secret: is missing: previous_app_secret is accepted beside it, not in its place",
+        ),
+        (
             {"SLACK_BOT_TOKEN": "xoxb-1"},
             "slack_bot_token (WAMON_SLACK_BOT_TOKEN): is set without slack_channel: set WAMON_SLACK_CHANNEL too",
         ),
@@ -310,6 +332,45 @@ phone_number_ids = "5"
         "apps #2 app_id (wamon.toml:6): this app is configured twice, here and in apps #1: remove one",
         "apps #2 name (wamon.toml:5): two apps have this name, here and in apps #1: remove one",
         "accounts #1 app (wamon.toml:11): names an app that is not defined; did you mean main?",
+    ]
+
+
+def test_verify_token_alone_belongs_to_no_app_and_checks_no_signature(faults: Faults) -> None:
+    assert faults(WABA_ID="1029", ACCESS_TOKEN=TOKEN, VERIFY_TOKEN="v") == [
+        "verify_token (WAMON_VERIFY_TOKEN): is set without app_id: set WAMON_APP_ID too, both belong to one app",
+        "app_secret: is missing: verify_token is set, and without it the signatures of webhooks cannot be checked",
+    ]
+
+
+def test_app_of_a_table_needs_its_own_secret_for_webhooks(faults: Faults) -> None:
+    written = """\
+waba_id = 1029
+access_token = "EAAx"
+app_id = "60"
+app_secret = "s"
+[[apps]]
+app_id = "61"
+verify_token = "v"
+[[apps]]
+app_id = "62"
+previous_app_secret = "s"
+"""
+
+    assert faults(written) == [
+        (
+            "apps #1 app_secret (wamon.toml:5): is missing: verify_token is set, "
+            "and without it the signatures of webhooks cannot be checked"
+        ),
+        "apps #2 app_secret (wamon.toml:8): is missing: previous_app_secret is accepted beside it, not in its place",
+    ]
+
+
+def test_app_secret_that_cannot_be_read_is_not_missing_besides(faults: Faults) -> None:
+    assert faults(WABA_ID="1029", ACCESS_TOKEN=TOKEN, APP_ID="61", VERIFY_TOKEN="v", APP_SECRET_FILE="absent") == [
+        (
+            "app_secret (WAMON_APP_SECRET_FILE): its file cannot be read (No such file or directory): "
+            "check the path and who may read it"
+        )
     ]
 
 
@@ -472,6 +533,14 @@ def test_port_that_is_no_service_of_kubernetes_is_unknown(faults: Faults) -> Non
         ("poll_interval", "60s", "must be a number of seconds, like 60, without a unit"),
         ("poll_interval", "nan", "must be a number of seconds, like 60, without a unit"),
         ("poll_interval", "100000", "must be at most 86400 seconds, one day"),
+        (
+            "message_retention_days",
+            "7",
+            "must be at least 8 days: Meta repeats webhooks for up to 7, and each must count once",
+        ),
+        ("message_retention_days", "8.5", "must be a whole number of days, like 30, without a unit"),
+        ("message_retention_days", "30d", "must be a whole number of days, like 30, without a unit"),
+        ("message_retention_days", "367", "must be at most 366 days"),
         ("alerting_mode", "push", "'push' (to Alertmanager) comes in a later release: use builtin or prometheus"),
         ("alerting_mode", "canary", "must be one of builtin, prometheus"),
         ("log_level", "canary", "must be one of DEBUG, INFO, WARNING, ERROR"),

@@ -64,6 +64,7 @@ def test_every_line_behind_a_hash_loads_too(load: Load, tmp_path: Path) -> None:
     uncommented = re.sub(r"(?m)^# (\w+ = |\[)", r"\1", filled(render_example()))
     for name, secret in {
         "app-secret": "secret1",
+        "previous-app-secret": "secret0",
         "verify-token": "secret2",
         "slack-webhook-url": "https://hooks.example.org/1",
         "slack-bot-token": "xoxb-1",

@@ -14,6 +14,7 @@ SECRETS = {
     **ONE,
     "APP_ID": "61",
     "APP_SECRET": "canary-secret",
+    "PREVIOUS_APP_SECRET": "canary-old-secret",
     "VERIFY_TOKEN": "canary-verify",
     "SLACK_WEBHOOK_URL": "https://hooks.example.org/canary",
     "SLACK_BOT_TOKEN": "xoxb-canary",
@@ -67,6 +68,26 @@ def test_app_with_its_secret_inspects_its_token(load: Load) -> None:
     )
 
 
+def test_webhooks_are_received_of_apps_that_have_both_a_verify_token_and_a_secret(load: Load) -> None:
+    written = """\
+[[apps]]
+name = "main"
+app_id = "62"
+app_secret = "s"
+verify_token = "v"
+[[apps]]
+app_id = "63"
+app_secret = "s"
+"""
+
+    both = load(written, **ONE, APP_ID="61", APP_SECRET="s", VERIFY_TOKEN="v")
+    one = load(written, **ONE, APP_ID="61", APP_SECRET="s")
+
+    assert [app.name for app in both.webhook_apps()] == ["default", "main"]
+    assert [app.name for app in one.webhook_apps()] == ["main"]
+    assert load(**ONE).webhook_apps() == ()
+
+
 def test_instance_counts_down_its_own_version_and_the_senders(load: Load) -> None:
     settings = load(**ONE, SENDER_VERSIONS="24,v25.0", VERSION_TABLE_URL="https://a.example/v.json")
 
@@ -89,6 +110,7 @@ def test_all_secrets_are_named_for_redaction(load: Load) -> None:
     assert set(load(**SECRETS).secrets()) == {
         "EAAcanary",
         "canary-secret",
+        "canary-old-secret",
         "canary-verify",
         "https://hooks.example.org/canary",
         "xoxb-canary",

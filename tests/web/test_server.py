@@ -10,8 +10,10 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tests.web.receiving import Desk, Sender, get, post
 from wamon.core.errors import ConfigurationError
-from wamon.web.server import bind, next_step, serve
+from wamon.web.public import public_app
+from wamon.web.server import STOP_SECONDS, bind, next_step, serve
 
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,6 +106,35 @@ def test_answer_that_does_not_end_holds_up_the_stop_for_a_second_at_most() -> No
         return took
 
     assert asyncio.run(story()) < 5
+
+
+def test_public_listener_finishes_commits_under_way_before_it_stops() -> None:
+    """A private one would not wait that long."""
+
+    async def story() -> tuple[list[int], bool]:
+        asked = asyncio.Event()
+
+        async def take(body: bytes) -> int:
+            asked.set()
+            await asyncio.sleep(STOP_SECONDS + 0.5)
+            return 200
+
+        sock = bind("127.0.0.1", 0)
+        port = sock.getsockname()[1]
+        app = public_app(Desk(take))
+        async with asyncio.TaskGroup() as tasks, Sender(port) as sender, Sender(port) as idle:
+            server = tasks.create_task(serve(app, sock, is_public=True))
+            await idle.send(get("/webhook"))
+            await idle.reply()
+            await sender.send(post())
+            await asked.wait()
+            server.cancel()
+            is_idle_closed = await idle.is_closed()
+            code = (await sender.reply()).code
+        bind("127.0.0.1", port).close()
+        return [code], is_idle_closed
+
+    assert asyncio.run(story()) == ([200], True)
 
 
 def test_server_cancelled_while_it_starts_closes_its_socket() -> None:

@@ -26,6 +26,7 @@ def together(top: Table) -> Iterator[Problem]:
     yield from _present(top, accounts)
     yield from _accounts_differ(accounts)
     yield from _apps_differ(apps)
+    yield from _secrets_are_complete(top, apps)
     yield from _ids_are_of_their_kind(accounts, apps)
     yield from _apps_are_defined(top, accounts, apps)
     yield from _slack_is_complete(top)
@@ -52,8 +53,10 @@ def _present(top: Table, accounts: list[tuple[KeyPath, Table]]) -> Iterator[Prob
         yield Problem(
             key=("phone_number_ids",), text="belongs to waba_id, which is not set: move it into its [[accounts]]"
         )
-    if "app_secret" in top and "app_id" not in top:
-        yield Problem(key=("app_secret",), text="is set without app_id: set WAMON_APP_ID too, both belong to one app")
+    for name in ("app_secret", "verify_token"):
+        if name in top and "app_id" not in top:
+            yield Problem(key=(name,), text="is set without app_id: set WAMON_APP_ID too, both belong to one app")
+            break
 
 
 def _accounts_differ(accounts: list[tuple[KeyPath, Table]]) -> Iterator[Problem]:
@@ -74,6 +77,20 @@ def _accounts_differ(accounts: list[tuple[KeyPath, Table]]) -> Iterator[Problem]
 def _apps_differ(apps: list[tuple[KeyPath, Table]]) -> Iterator[Problem]:
     yield from _repeated(apps, "app_id", "this app is configured twice", also=())
     yield from _repeated(apps, "name", "two apps have this name", also=("app_id",))
+
+
+def _secrets_are_complete(top: Table, apps: list[tuple[KeyPath, Table]]) -> Iterator[Problem]:
+    """Faults for what goes with an app_secret that is not there."""
+    # The top-level keys are looked at even where no app_id makes them an app.
+    for key, app in [((), top), *((key, app) for key, app in apps if key)]:
+        if "app_secret" in app:
+            continue
+        if "verify_token" in app:
+            text = "is missing: verify_token is set, and without it the signatures of webhooks cannot be checked"
+            yield Problem(key=(*key, "app_secret"), text=text)
+        elif "previous_app_secret" in app:
+            text = "is missing: previous_app_secret is accepted beside it, not in its place"
+            yield Problem(key=(*key, "app_secret"), text=text)
 
 
 def _ids_are_of_their_kind(

@@ -29,6 +29,7 @@ WANTED_FIELDS: Final = (
 # The first is needed to look, the second to send. Source: Meta "Access tokens", read 2026-09.
 REQUIRED_SCOPES: Final = ("whatsapp_business_management", "whatsapp_business_messaging")
 DEFAULT_POLL_INTERVAL: Final = timedelta(seconds=60)
+DEFAULT_RETENTION_DAYS: Final = 30
 
 
 def _each(read: Callable[[object], str]) -> Callable[[object], tuple[str, ...]]:
@@ -53,6 +54,7 @@ BaseUrl: TypeAlias = Annotated[str, BeforeValidator(values.base_url)]
 Address: TypeAlias = Annotated[Listen, BeforeValidator(values.listen)]
 Interval: TypeAlias = Annotated[timedelta, BeforeValidator(values.interval)]
 Count: TypeAlias = Annotated[int, BeforeValidator(values.count)]
+RetentionDays: TypeAlias = Annotated[int, BeforeValidator(values.retention_days)]
 Version: TypeAlias = Annotated[str, BeforeValidator(values.version)]
 Versions: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_each(values.version))]
 LogLevel: TypeAlias = Annotated[str, BeforeValidator(values.log_level)]
@@ -69,17 +71,25 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
 
 
+# Said of the top-level app and of those in tables.
+INSPECTION_USE: Final = (
+    "Lets wamon read the app's webhook fields, inspect tokens with the app's own token, and check webhooks' signatures."
+)
+ROTATION_USE: Final = "Accepted beside app_secret in webhooks' signatures while the secret is rotated."
+HANDSHAKE_USE: Final = (
+    "The verify token that you enter beside the callback URL in Meta's app dashboard: your own choice. "
+    "With it wamon receives the app's webhooks, which needs app_secret too."
+)
+
+
 class AppTable(_Table):
     """One `[[apps]]` table: a Meta app."""
 
     app_id: Id = Field(description="The app's id.")
     name: Name | None = Field(None, description="What accounts call it. Default: its app_id.")
-    app_secret: AppSecret | None = Field(
-        None, description="Lets wamon read the app's webhook fields and inspect tokens with the app's own token."
-    )
-    verify_token: VerifyToken | None = Field(
-        None, description="For the webhook handshake. Kept for the webhook listener of a later release."
-    )
+    app_secret: AppSecret | None = Field(None, description=INSPECTION_USE)
+    previous_app_secret: AppSecret | None = Field(None, description=ROTATION_USE)
+    verify_token: VerifyToken | None = Field(None, description=HANDSHAKE_USE)
     callback_url: HttpsUrl | None = Field(
         None, description="The callback URL that the app should have. Default: the top-level callback_url."
     )
@@ -129,12 +139,9 @@ class Keys(BaseSettings):
     app_id: Id | None = Field(
         None, description="The Meta app that the access token belongs to.", examples=["610000000000001"]
     )
-    app_secret: AppSecret | None = Field(
-        None, description="Lets wamon read the app's webhook fields and inspect tokens with the app's own token."
-    )
-    verify_token: VerifyToken | None = Field(
-        None, description="For the webhook handshake. Kept for the webhook listener of a later release."
-    )
+    app_secret: AppSecret | None = Field(None, description=INSPECTION_USE)
+    previous_app_secret: AppSecret | None = Field(None, description=ROTATION_USE)
+    verify_token: VerifyToken | None = Field(None, description=HANDSHAKE_USE)
     callback_url: HttpsUrl | None = Field(
         None,
         description="The callback URL that your app should have; another one raises WhatsAppWebhookCallbackDrift.",
@@ -193,9 +200,15 @@ class Keys(BaseSettings):
     database: PathText = Field(
         "./wamon.db", description="The SQLite file that remembers everything; not on a network disk."
     )
+    message_retention_days: RetentionDays = Field(
+        DEFAULT_RETENTION_DAYS,
+        description="How many days the state of each message is remembered: at least 8, because Meta repeats webhooks "
+        "for up to 7.",
+    )
     public_listen: Address = Field(
         values.PUBLIC_LISTEN,
-        description="host:port for Meta's webhooks. Checked now, used by the webhook listener of a later release.",
+        description="host:port for Meta's webhooks, `/webhook` and `/webhook/NAME`; "
+        "listens only where a verify_token is configured.",
     )
     private_listen: Address = Field(values.PRIVATE_LISTEN, description="host:port for /metrics and the health checks.")
     metrics_max_series: Count = Field(

@@ -38,11 +38,12 @@ class AccountSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppSettings:
-    """One Meta app."""
+    """One Meta app. `previous_app_secret` is accepted beside `app_secret` in webhooks' signatures."""
 
     name: str
     app_id: str
     app_secret: str | None = field(default=None, repr=False)
+    previous_app_secret: str | None = field(default=None, repr=False)
     verify_token: str | None = field(default=None, repr=False)
     callback_url: str | None = None
     wanted_fields: tuple[str, ...] = ()
@@ -103,6 +104,7 @@ class Settings:
     slow_poll_interval: timedelta
     alerting_mode: str
     database: Path
+    message_retention: timedelta
     public_listen: Listen
     private_listen: Listen
     metrics_max_series: int
@@ -162,6 +164,10 @@ class Settings:
             if app.app_secret
         )
 
+    def webhook_apps(self) -> tuple[AppSettings, ...]:
+        """The apps whose webhooks are received; the public listener is there for these."""
+        return tuple(app for app in self.apps if app.verify_token and app.app_secret)
+
     def instance_target(self, *, version: str) -> InstanceTarget:
         versions = tuple(dict.fromkeys((version, *self.sender_versions)))
         return InstanceTarget(versions=versions, table=self.versions, table_url=self.version_table_url)
@@ -180,7 +186,7 @@ class Settings:
         """Everything that must never be shown, for redaction."""
         known = (
             *(token.secret for token in self.access_tokens),
-            *(secret for app in self.apps for secret in (app.app_secret, app.verify_token)),
+            *(secret for app in self.apps for secret in (app.app_secret, app.previous_app_secret, app.verify_token)),
             self.slack_webhook_url,
             self.slack_bot.token if self.slack_bot else None,
         )

@@ -18,7 +18,9 @@ PREFIX: Final = "WAMON_"
 CONFIG_VARIABLE: Final = "WAMON_CONFIG"
 DEFAULT_PATHS: Final = (Path("wamon.toml"), Path("/etc/wamon/wamon.toml"))
 # Each of these may also be given as `<key>_file`: the path of a file that holds it.
-SECRET_KEYS: Final = frozenset({"access_token", "app_secret", "verify_token", "slack_webhook_url", "slack_bot_token"})
+SECRET_KEYS: Final = frozenset(
+    {"access_token", "app_secret", "previous_app_secret", "verify_token", "slack_webhook_url", "slack_bot_token"}
+)
 FILE_SUFFIX: Final = "_file"
 # Ten thousand accounts are about two megabytes.
 LARGEST_FILE: Final = 16 * 1024 * 1024

@@ -15,6 +15,9 @@ from urllib.parse import SplitResult, urlsplit
 from wamon.core.api_versions import normalise_version
 
 LONGEST_INTERVAL: Final = timedelta(days=1)
+# Source: Meta "Webhooks overview", read 2026-11.
+REPEATED_FOR: Final = timedelta(days=7)
+LONGEST_RETENTION: Final = timedelta(days=366)
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS: Final = ("console", "json")
 ALERTING_MODES: Final = ("builtin", "prometheus")
@@ -186,6 +189,18 @@ def count(value: object) -> int:
     number = number_of(value)
     if number is None or number != int(number) or number < 1 or number > 10**9:
         raise ValueError("must be a whole number from 1 to 1000000000")
+    return int(number)
+
+
+def retention_days(value: object) -> int:
+    """For how many days messages are remembered: for longer than Meta repeats what it tells of them."""
+    number = number_of(value)
+    if number is None or number != int(number):
+        raise ValueError("must be a whole number of days, like 30, without a unit")
+    if number <= REPEATED_FOR.days:
+        raise ValueError("must be at least 8 days: Meta repeats webhooks for up to 7, and each must count once")
+    if number > LONGEST_RETENTION.days:
+        raise ValueError("must be at most 366 days")
     return int(number)
 
 

@@ -10,10 +10,17 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from wamon.core.errors import ConfigurationError
+from wamon.web.guard import GuardedConfig, Limits
 
 BACKLOG = 128
+PUBLIC_BACKLOG = 2048
 # A scraper's answer is out in well under a second; who reads slower than that does not hold up the stop.
 STOP_SECONDS = 1
+# Who waits for a commit is answered, or Meta sends all of it again.
+PUBLIC_STOP_SECONDS = 5
+# Longer than the proxy in front keeps its connections (nginx: 60 s), or it sends into one that is being closed.
+# Source: nginx "ngx_http_upstream_module", keepalive_timeout, read 2026-11.
+PUBLIC_KEEP_ALIVE_SECONDS = 75
 
 
 def bind(host: str, port: int, key: str = "WAMON_PRIVATE_LISTEN") -> socket.socket:
@@ -65,9 +72,30 @@ def next_step(error: OSError, port: int) -> str:
     return f"{error.strerror or error}: choose another address"
 
 
-async def serve(app: ASGIApp, sock: socket.socket) -> None:
-    """Answer on `sock` until cancelled; then finish what is being answered, close the socket and let go."""
-    config = uvicorn.Config(
+async def serve(
+    app: ASGIApp,
+    sock: socket.socket,
+    *,
+    is_public: bool = False,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> None:
+    """Answer on `sock` until cancelled; then finish what is being answered, close the socket and let go.
+
+    A public listener keeps strangers to the `limits`, has more time to finish, and keeps connections open for longer.
+    """
+    server = _Server(_public(app, limits) if is_public else _private(app))
+    try:
+        await server.serve(sockets=[sock])
+    except asyncio.CancelledError:
+        if server.started:
+            await server.shutdown(sockets=[sock])
+        raise
+    finally:
+        sock.close()
+
+
+def _private(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         lifespan="off",
         log_config=None,
@@ -77,15 +105,24 @@ async def serve(app: ASGIApp, sock: socket.socket) -> None:
         backlog=BACKLOG,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    server = _Server(config)
-    try:
-        await server.serve(sockets=[sock])
-    except asyncio.CancelledError:
-        if server.started:
-            await server.shutdown(sockets=[sock])
-        raise
-    finally:
-        sock.close()
+
+
+def _public(app: ASGIApp, limits: Limits) -> uvicorn.Config:
+    return GuardedConfig(
+        app,
+        limits=limits,
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Nothing depends on who the sender says it is.
+        proxy_headers=False,
+        ws="none",
+        backlog=PUBLIC_BACKLOG,
+        timeout_keep_alive=PUBLIC_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=PUBLIC_STOP_SECONDS,
+    )
 
 
 class _Server(uvicorn.Server):
