@@ -12,6 +12,7 @@ from typing import Any
 
 from wamon import __version__
 from wamon.config.settings import AccountSettings, Settings
+from wamon.config.values import Listen
 from wamon.core.health import Snapshot, Subject, SubjectKind
 from wamon.core.ports import Notifier, Probe, signals_by_name
 from wamon.core.state import Changes, Monitored, State, Ticked
@@ -22,6 +23,7 @@ from wamon.engine import Engine
 from wamon.graph.client import GraphClient, GraphObserver, Transport
 from wamon.graph.credentials import Credentials
 from wamon.graph.quota import QuotaBudget
+from wamon.intake import Intake, Sender
 from wamon.metrics.exposition import Exposition
 from wamon.metrics.instruments import Instruments, Scrape
 from wamon.notify.log import LogNotifier
@@ -29,12 +31,14 @@ from wamon.notify.message import Links
 from wamon.notify.outbox import Outbox
 from wamon.notify.slack import SlackBot, SlackWebhook
 from wamon.polling import Poller, Watch
-from wamon.probes import PROBES, SIGNALS, account, api_version, app, token
+from wamon.probes import PROBES, account, api_version, app, templates, token
 from wamon.rules import RULES
 from wamon.schedule import Job, Scheduler
+from wamon.signals import SIGNALS
 from wamon.store import SqliteStore
 from wamon.web.landing import Health, Landing, landing
 from wamon.web.private import private_app
+from wamon.web.public import public_app
 from wamon.web.server import bind, serve
 
 log = logging.getLogger(__name__)
@@ -96,6 +100,16 @@ class Daemon:
         self.poller = Poller(
             client=self.client, budget=self.budget, engine=self.engine, clock=clock, observer=self.instruments
         )
+        self.intake = Intake(
+            ledger=self.store,
+            engine=self.engine,
+            senders=senders(settings),
+            watched={each.waba_id: each.phone_number_ids for each in settings.accounts},
+            interval=settings.poll_interval,
+            clock=clock,
+            observer=self.instruments,
+            ask_poll=lambda waba_id: self.poller.hint(Subject.waba(waba_id)),
+        )
         self.outbox = Outbox(
             store=self.store,
             notifiers=self.notifiers,
@@ -113,13 +127,24 @@ class Daemon:
 
     # --- the life -----------------------------------------------------------------------------------------------------
 
-    async def run(self, stop: asyncio.Event, *, listening: Callable[[str], None] = lambda _url: None) -> None:
-        """Serve, poll and notify until `stop` is set. Raises ConfigurationError, StoreError before anything runs.
+    async def run(
+        self,
+        stop: asyncio.Event,
+        *,
+        listening: Callable[[str], None] = lambda _url: None,
+        receiving: Callable[[str], None] = lambda _url: None,
+    ) -> None:
+        """Serve, receive, poll and notify until `stop` is set. Raises ConfigurationError, StoreError before that.
 
-        `listening` is told the private listener's URL once it answers.
+        `listening` is told the private listener's URL once it answers, `receiving` before that the public one's, where
+        webhooks are taken; it is not called when none are.
         """
-        place = self._settings.private_listen
-        with bind(place.host, place.port) as sock:
+        with contextlib.ExitStack() as sockets:
+            sock = sockets.enter_context(bind(*_place(self._settings.private_listen)))
+            public = None
+            if self._settings.webhook_apps():
+                place = _place(self._settings.public_listen)
+                public = sockets.enter_context(bind(*place, key="WAMON_PUBLIC_LISTEN"))
             async with self.opened(), asyncio.TaskGroup() as tasks:
                 url = _url(sock)
                 log.info(
@@ -129,17 +154,23 @@ class Daemon:
                         "graph_version": self.version,
                         "receivers": list(self.notifiers),
                         "page": url,
+                        "webhooks": None if public is None else _url(public),
                     },
                 )
                 for warning in self._settings.warnings(self._clock.now()):
                     log.warning("configuration", extra={"warning": warning})
-                listening(url)
                 app = private_app(scrape=self.scrape, health=self.health, landing=self.landing)
                 running = [
                     tasks.create_task(serve(app, sock), name="private listener"),
                     tasks.create_task(self.outbox.run(), name="outbox"),
                     tasks.create_task(self._watch(), name="scheduler"),
                 ]
+                if public is not None:
+                    # The last to start is the first to stop: who still sends is answered while all else works.
+                    receiver = serve(public_app(self.intake), public, is_public=True)
+                    running.append(tasks.create_task(receiver, name="public listener"))
+                    receiving(_url(public))
+                listening(url)
                 await stop.wait()
                 log.info("stopping")
                 for task in reversed(running):
@@ -156,6 +187,8 @@ class Daemon:
             await self.store.open()
             stack.push_async_callback(self.store.close)
             await self.engine.start(signals_by_name(SIGNALS), self.monitored())
+            await self.intake.start()
+            self.exposition.show_totals(self.intake.changed_totals())
             self.instruments.reloaded(is_successful=True)
             await self.outbox.recover()
             yield
@@ -165,6 +198,7 @@ class Daemon:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.first_round())
             tasks.create_task(scheduler.run(self.jobs()))
+            tasks.create_task(self.poller.follow_hints(self.watches()))
 
     # --- what runs when -----------------------------------------------------------------------------------------------
 
@@ -182,6 +216,15 @@ class Daemon:
                     subject=Subject.waba(each.waba_id),
                     target=partial(self._account_target, each),
                     interval=fast,
+                )
+                for each in settings.accounts
+            ),
+            *(
+                Watch(
+                    probe=templates.PROBE,
+                    subject=Subject.waba(each.waba_id),
+                    target=partial(self._templates_target, each),
+                    interval=slow,
                 )
                 for each in settings.accounts
             ),
@@ -204,14 +247,21 @@ class Daemon:
         self._is_first_round_done = True
 
     async def tick(self) -> None:
-        """Let time pass: readings age, rules that watch the clock speak, and everybody sees that we live."""
-        if await self.engine.observe(lambda moment: Ticked(moment=moment)):
+        """Let time pass: readings age, the books are judged, and everybody sees that we live."""
+        await self.intake.settle()
+        if await self.engine.observe(lambda moment: Ticked(moment=moment, figures=self.intake.figures(moment.at))):
             self._ticked_at = self._clock.monotonic()
+        else:
+            self.intake.figures_refused()
+        # These were stored with the webhooks that they count, whatever became of the tick.
+        self.exposition.show_totals(self.intake.changed_totals())
         self.instruments.database_size.set(await self.store.size_bytes())
 
     async def prune(self) -> None:
         """Forget what is older than anybody will ask for, in slices, so that nobody waits long for the store."""
         while await self.store.prune(self._clock.now() - HISTORY_KEPT):
+            pass
+        while await self.store.prune_ledger(self._clock.now() - self._settings.message_retention):
             pass
 
     def _account_targets(self) -> tuple[AccountTarget, ...]:
@@ -222,6 +272,9 @@ class Daemon:
     def _account_target(self, account: AccountSettings) -> AccountTarget:
         learned = self._learned_app_id(account.token)
         return self._settings.account_target(account, learned_app_id=learned, version=self.version)
+
+    def _templates_target(self, account: AccountSettings) -> templates.TemplatesTarget:
+        return templates.aim(self._account_target(account), self.engine.state)
 
     def _learned_app_id(self, alias: str) -> str | None:
         return learned_app_id(self.engine.state.snapshot, Subject.token(alias))
@@ -244,7 +297,7 @@ class Daemon:
         patience = MISSED_TICKS * tick_interval(self._settings) + timedelta(seconds=30)
         is_alive = self._clock.monotonic() - self._ticked_at < patience.total_seconds()
         waiting = () if self._is_first_round_done else ("the first look at every account is not done yet",)
-        refused = () if self.engine.problem is None else (self.engine.problem,)
+        refused = dict.fromkeys(problem for problem in (self.engine.problem, self.intake.problem) if problem)
         return Health(is_healthy=is_alive, not_ready_reasons=(*waiting, *refused, *self.outbox.problems))
 
     def landing(self) -> Landing:
@@ -325,6 +378,23 @@ def build_notifiers(settings: Settings) -> Mapping[str, Notifier]:
     if settings.slack_bot:
         found.append(SlackBot(settings.slack_bot.token, settings.slack_bot.channel, base_url=settings.slack_base_url))
     return {notifier.name: notifier for notifier in found or [LogNotifier()]}
+
+
+def senders(settings: Settings) -> tuple[Sender, ...]:
+    """The Meta apps whose webhooks are taken."""
+    return tuple(
+        Sender(
+            name=each.name,
+            app_id=each.app_id,
+            verify_token=each.verify_token or "",
+            secrets=tuple(secret for secret in (each.app_secret, each.previous_app_secret) if secret),
+        )
+        for each in settings.webhook_apps()
+    )
+
+
+def _place(listen: Listen) -> tuple[str, int]:
+    return listen.host, listen.port
 
 
 def _url(sock: socket.socket) -> str:

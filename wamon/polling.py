@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # At the start everything is asked at once, but not all of it in the same moment.
 FIRST_ROUND_CONCURRENCY = 10
+# Webhooks come in bursts, and what they tell takes a moment to show: one look answers all hints of so many seconds.
+HINT_SECONDS = 5.0
 
 
 class PollingObserver(Protocol):
@@ -61,6 +63,26 @@ class Poller:
         self._observer = observer
         self._sat_out: set[str] = set()
         self._outcomes: dict[str, ProbeOutcome] = {}
+        self._hints: dict[Subject, None] = {}
+        self._hinted = asyncio.Event()
+
+    def hint(self, subject: Subject) -> None:
+        """Something is said to have changed there: look soon instead of when it is due."""
+        self._hints[subject] = None
+        self._hinted.set()
+
+    async def follow_hints(self, watches: Sequence[Watch]) -> None:
+        """Answer hints for ever, by those of the watches that are over the subject."""
+        while True:
+            await self._hinted.wait()
+            await self.answer_hints(watches)
+            await self._clock.sleep(HINT_SECONDS)
+
+    async def answer_hints(self, watches: Sequence[Watch]) -> None:
+        """Look once at everything that was hinted at so far."""
+        hints, self._hints = self._hints, {}
+        self._hinted.clear()
+        await self.first_round([watch for watch in watches if watch.subject in hints])
 
     def jobs(self, watches: Sequence[Watch]) -> tuple[Job, ...]:
         """One job a watch, spread over its interval; the first round is asked for by `first_round`."""

@@ -11,9 +11,9 @@ from wamon.config.reference import render_configuration
 from wamon.core import error_codes
 from wamon.core.ports import Rule
 from wamon.metrics.reference import render_reference
-from wamon.probes import SIGNALS
 from wamon.rules import RULES
 from wamon.rules.words import span
+from wamon.signals import SIGNALS
 
 DOCS = Path(__file__).parent.parent / "docs"
 NOTE = "<!-- Written by `python -m wamon.reference`; change the code, not this file. -->\n\n"

@@ -17,14 +17,14 @@ LAYERS = (
     ("logs",),
     ("probes",),
     ("webhooks",),
-    ("rules",),
+    ("rules", "signals"),
     ("graph", "store", "metrics"),
     ("web", "engine", "notify", "schedule"),
     ("polling", "intake"),
     ("config",),
     ("daemon",),
     ("doctor", "reference"),
-    ("demo",),
+    ("demo", "replay"),
     ("cli",),
     ("__main__",),
 )
@@ -47,6 +47,7 @@ OWNERS = {
     "starlette": ("web", "sim"),
     "structlog": ("logs",),
     "uvicorn": ("web", "sim"),
+    "uvloop": ("cli",),
 }
 NOT_FOR_CORE = {"http", "os", "socket", "sqlite3", "ssl", "subprocess", "tempfile", "urllib"}
 

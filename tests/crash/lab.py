@@ -87,8 +87,13 @@ class Lab:
 
 
 @asynccontextmanager
-async def lab(folder: Path, *, is_bot: bool = False, tables: str = "") -> AsyncIterator[Lab]:
-    """Serve a small world and a Slack, in a folder that is made; `tables` is the text of a wamon.toml."""
+async def lab(
+    folder: Path, *, is_bot: bool = False, tables: str = "", settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Lab]:
+    """Serve a small world and a Slack, in a folder that is made.
+
+    `tables` is the text of a wamon.toml, `settings` are more of them by their keys.
+    """
     _prepare(folder, tables)
     world, channel = World.small(_now), SlackChannel(now=_now)
     async with serve(graph_app(world)) as graph_url, serve(slack_app(channel)) as slack_url:
@@ -104,6 +109,7 @@ async def lab(folder: Path, *, is_bot: bool = False, tables: str = "") -> AsyncI
             "poll_interval": "1",
             "log_format": "json",
             **_slack(channel, slack_url, is_bot=is_bot),
+            **(settings or {}),
         }
         it = Lab(
             folder=folder,

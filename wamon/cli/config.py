@@ -98,10 +98,12 @@ def init(output: Path | None) -> None:
 def _understood(settings: "Settings", now: datetime) -> dict[str, Any]:
     from wamon.config.settings import LARGE_QUOTA, SMALL_QUOTA
     from wamon.rules import RULES
+    from wamon.web.public import ROUTE
 
     version = settings.version(settings.versions, now)
     expires_at = settings.versions.expires_at(version)
     costs = settings.calls_per_hour()
+    webhook_apps = settings.webhook_apps()
     return {
         "file": str(settings.path) if settings.path else None,
         "accounts": [
@@ -141,6 +143,8 @@ def _understood(settings: "Settings", now: datetime) -> dict[str, Any]:
         "slow_poll_interval_seconds": settings.slow_poll_interval.total_seconds(),
         "database": str(settings.database),
         "private_listen": str(settings.private_listen),
+        "public_listen": str(settings.public_listen) if webhook_apps else None,
+        "webhook_paths": [ROUTE, *(f"{ROUTE}/{app.name}" for app in webhook_apps)] if webhook_apps else [],
         "warnings": list(settings.warnings(now)),
     }
 
@@ -194,6 +198,8 @@ def _facts(understood: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "polling", f"accounts every {understood['poll_interval_seconds']:g} s, tokens and apps every {slow:g} s"
     yield "database", understood["database"]
     yield "metrics", f"http://{understood['private_listen']}/metrics"
+    paths = ", ".join(understood["webhook_paths"])
+    yield "webhooks", f"at {understood['public_listen']}: {paths}" if paths else "not received: set a verify_token"
 
 
 def _plural(count: int, noun: str) -> str:

@@ -1,12 +1,14 @@
 """`wamon run`: the daemon."""
 
 import asyncio
+import gc
 import logging
 import random
 import signal
 from pathlib import Path
 
 import click
+import uvloop
 
 from wamon import logs
 from wamon.cli import config_option, settings_from
@@ -16,6 +18,10 @@ from wamon.daemon import Daemon
 from wamon.graph.redaction import Redactor
 
 log = logging.getLogger(__name__)
+
+# Webhooks make many small objects that die young; looking for cycles among them after every 700 costs a fifth of a
+# core at full load. Source: benchmarks/ingest.py, 2026-11.
+COLLECT_AFTER = (10_000, 20, 20)
 
 
 @click.command()
@@ -37,7 +43,8 @@ def run(config_path: Path | None) -> None:
         with stop_on_signals(stop):
             await daemon.run(stop)
 
-    asyncio.run(main())
+    gc.set_threshold(*COLLECT_AFTER)
+    uvloop.run(main())
 
 
 def _refuse_reload() -> None:

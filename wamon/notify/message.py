@@ -32,6 +32,10 @@ _META_PAGES: Final[Mapping[SubjectKind, tuple[str, str]]] = MappingProxyType({
     SubjectKind.WABA: _WHATSAPP_MANAGER,
     SubjectKind.SENDER: _WHATSAPP_MANAGER,
     SubjectKind.TOKEN_ASSET: _WHATSAPP_MANAGER,
+    SubjectKind.RESTRICTION: _WHATSAPP_MANAGER,
+    SubjectKind.ACCOUNT_ALERT: _WHATSAPP_MANAGER,
+    SubjectKind.TEMPLATE: _WHATSAPP_MANAGER,
+    SubjectKind.FLOW: _WHATSAPP_MANAGER,
     SubjectKind.TOKEN: ("Meta's access token debugger", "https://developers.facebook.com/tools/debug/accesstoken/"),
     SubjectKind.APP: ("Meta's app dashboard", "https://developers.facebook.com/apps/{app_id}/"),
     SubjectKind.API_VERSION: (
