@@ -1,0 +1,1 @@
+"""What the ingest benchmark measures wamon against."""
