@@ -3,36 +3,51 @@
 import asyncio
 import contextlib
 import random
+import re
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeAlias
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from wamon.config.load import load_settings
+from wamon.core import books
 from wamon.core.alerting import TransitionKind
 from wamon.core.timing import Clock, SystemClock
 from wamon.daemon import Daemon
 from wamon.rules import RULES
 from wamon.rules.words import span
 from wamon.sim.graph import graph_app
+from wamon.sim.sender import Sender
 from wamon.sim.serve import serve
 from wamon.sim.slack import SlackChannel, SlackMessage, slack_app
-from wamon.sim.story import story
+from wamon.sim.story import EVERYDAY_MISCHIEF, story
+from wamon.sim.traffic import Traffic
 from wamon.sim.world import World
 
-# Five simulated minutes a second: a poll a second, the whole story in less than a minute.
+# Five simulated minutes a second: a poll a second, the whole story in about a minute.
 SPEED = 300.0
 POLL_INTERVAL_SECONDS = 300
 NAMES = ("market", "deliveries")
-# After the last beat the last notification may still be on its way.
-SETTLING_REAL_SECONDS = 5.0
+VERIFY_TOKEN = "demo-verify-token"  # noqa: S105  known to both sides of one process
+# The same messages with every demo, so that their failures are the ones that the story tells of.
+SEED = 3
+# Twenty looks a second at what Meta has to tell.
+SENDER_STEP_SECONDS = 15.0
+# After the last beat the last messages, notifications and repeats are still on their way, and a tick after them.
+SETTLING_REAL_SECONDS = 15.0
 SETTLING_LOOK_SECONDS = 30.0
+LAST_TICKS_SECONDS = 240.0
+SAMPLE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$", re.MULTILINE)
+LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+SampleKey: TypeAlias = tuple[str, frozenset[tuple[str, str]]]
 
 COLOURS = {"CRITICAL": "bold red", "WARNING": "yellow", "RESOLVED": "green", "INFO": "cyan"}
 
@@ -73,6 +88,8 @@ class Stage:
 
     clock: Clock
     world: World
+    traffic: Traffic
+    sender: Sender
     channel: SlackChannel
     daemon: Daemon
     narrator: Narrator
@@ -80,21 +97,31 @@ class Stage:
 
 
 async def play(*, is_once: bool, console: Console, stop: asyncio.Event, speed: float = SPEED) -> bool:
-    """Play the story; whether the books balance in the end: every announced transition came to Slack exactly once.
+    """Play the story; whether the books balance in the end.
+
+    They do when every announced transition came to Slack exactly once, no alert is left open, and wamon has counted
+    each status that Meta told exactly once.
 
     With `is_once` that is all, else wamon goes on until `stop`. Stopped early, there are no books to check: True.
     """
     clock = SystemClock(speed=speed)
     is_balanced = True
     async with _staged(clock, console) as stage, asyncio.TaskGroup() as tasks:
-        listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        tasks.create_task(stage.daemon.run(stop, listening=listening.set_result))
-        _introduce(console, stage, await listening, is_once=is_once)
+        loop = asyncio.get_running_loop()
+        listening: asyncio.Future[str] = loop.create_future()
+        receiving: asyncio.Future[str] = loop.create_future()
+        running = stage.daemon.run(stop, listening=listening.set_result, receiving=receiving.set_result)
+        tasks.create_task(running)
+        _introduce(console, stage, await listening, await receiving, is_once=is_once)
+        await _shake_hands(stage, f"{await receiving}/webhook")
+        sending = tasks.create_task(stage.sender.run())
         if await _tell(stage, stop):
             is_balanced = await _sum_up(console, stage)
             if not is_once:
                 console.print("\nThe story is over; wamon goes on watching. Ctrl-C stops it.", style="bold")
                 await stop.wait()
+        sending.cancel()
+        await asyncio.wait({sending})
         stop.set()
     console.print("Stopped.", style="dim")
     return is_balanced
@@ -103,9 +130,18 @@ async def play(*, is_once: bool, console: Console, stop: asyncio.Event, speed: f
 @contextlib.asynccontextmanager
 async def _staged(clock: Clock, console: Console) -> AsyncIterator[Stage]:
     world = World.small(clock.now)
+    traffic = Traffic(world, random.Random(SEED))
+    sender = Sender(
+        world,
+        traffic.due,
+        sleep=clock.sleep,
+        random=random.Random(SEED),
+        mischief=EVERYDAY_MISCHIEF,
+        step_seconds=SENDER_STEP_SECONDS,
+    )
     narrator = Narrator(console, clock, clock.now())
     channel = SlackChannel(now=clock.now, on_message=narrator.told)
-    async with serve(graph_app(world)) as graph_url, serve(slack_app(channel)) as slack_url:
+    async with sender, serve(graph_app(world)) as graph_url, serve(slack_app(channel)) as slack_url:
         with tempfile.TemporaryDirectory(prefix="wamon-demo-") as name:
             folder = Path(name)
             file = folder / "wamon.toml"
@@ -114,7 +150,14 @@ async def _staged(clock: Clock, console: Console) -> AsyncIterator[Stage]:
             settings = load_settings(file, {}, rules=RULES)
             daemon = Daemon(settings, clock=clock, random=random.Random())
             yield Stage(
-                clock=clock, world=world, channel=channel, daemon=daemon, narrator=narrator, slack_url=slack_url
+                clock=clock,
+                world=world,
+                traffic=traffic,
+                sender=sender,
+                channel=channel,
+                daemon=daemon,
+                narrator=narrator,
+                slack_url=slack_url,
             )
 
 
@@ -127,16 +170,18 @@ def _configuration(world: World, folder: Path, graph_url: str, webhook_url: str)
         f'slack_webhook_url = "{webhook_url}"',
         f'database = "{folder / "wamon.db"}"',
         'private_listen = "127.0.0.1:0"',
+        'public_listen = "127.0.0.1:0"',
         f"poll_interval = {POLL_INTERVAL_SECONDS}",
         f'access_token = "{token.value}"',
         f'app_id = "{app.id}"',
         f'app_secret = "{app.secret}"',
+        f'verify_token = "{VERIFY_TOKEN}"',
         *(f'[[accounts]]\nname = "{name}"\nwaba_id = "{waba_id}"' for name, waba_id in accounts),
     ]
     return "\n".join(lines)
 
 
-def _introduce(console: Console, stage: Stage, url: str, *, is_once: bool) -> None:
+def _introduce(console: Console, stage: Stage, url: str, public_url: str, *, is_once: bool) -> None:
     pace, patience = SPEED / 60, span(timedelta(seconds=POLL_INTERVAL_SECONDS))
     console.print("[bold]wamon demo[/]: the real daemon, a simulated Meta and a fake Slack, all on this machine.")
     console.print(f"One second is {pace:g} minutes; wamon looks every {patience}.\n")
@@ -144,14 +189,25 @@ def _introduce(console: Console, stage: Stage, url: str, *, is_once: bool) -> No
     places.add_row("  Slack channel", f"{stage.slack_url}/")
     places.add_row("  metrics", f"{url}/metrics")
     places.add_row("  wamon's page", f"{url}/")
+    places.add_row("  webhooks", f"{public_url}/webhook")
     console.print(places)
     console.print("" if is_once else "\nCtrl-C stops it.\n", style="dim")
+
+
+async def _shake_hands(stage: Stage, callback_url: str) -> None:
+    """Give the app its callback URL, as the App Dashboard does; without it Meta would send to nobody here."""
+    app = next(iter(stage.world.apps.values()))
+    if await stage.sender.subscribe(app, callback_url, VERIFY_TOKEN):
+        stage.narrator.happened("The webhook handshake: wamon knew its verify token and gave the challenge back.", None)
+    else:
+        stage.narrator.happened("The webhook handshake failed, so no webhooks will be sent.", None)
+        app.subscriptions.clear()
 
 
 async def _tell(stage: Stage, stop: asyncio.Event) -> bool:
     """Let the story happen; false when it was stopped before its end."""
     started_at = stage.narrator.started_at
-    for beat in story(stage.world):
+    for beat in story(stage.world, stage.traffic):
         at = started_at + timedelta(seconds=beat.at_seconds)
         if await _stopped_within(stop, stage.clock, at - stage.clock.now()):
             return False
@@ -170,16 +226,69 @@ async def _stopped_within(stop: asyncio.Event, clock: Clock, duration: timedelta
 
 
 async def _sum_up(console: Console, stage: Stage) -> bool:
-    """Print what the story came to; whether every announced transition reached Slack exactly once."""
+    """Print what the story came to; whether the books balance."""
+    await _settle(stage)
+    is_counted = _sum_up_webhooks(console, stage)
+    is_told = await _sum_up_alerts(console, stage)
+    if is_counted and is_told:
+        console.print("The books balance: every transition was told once, and nothing is left open.", style="green")
+    return is_counted and is_told
+
+
+async def _settle(stage: Stage) -> None:
+    """Wait until what is on its way has arrived, but not for ever."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SETTLING_REAL_SECONDS):
+            while not (stage.traffic.is_quiet and stage.sender.is_idle):
+                await stage.clock.sleep(SETTLING_LOOK_SECONDS)
+            await stage.clock.sleep(LAST_TICKS_SECONDS)
             while (await stage.daemon.store.outbox_figures()).due:
                 await stage.clock.sleep(SETTLING_LOOK_SECONDS)
-    transitions = await stage.daemon.store.transitions()
-    announced = [transition for transition in transitions if transition.is_announced]
-    table = Table(title="\nWhat wamon told", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for heading in ("alert", "opened", "raised", "resolved"):
-        table.add_column(heading, justify="left" if heading == "alert" else "right")
+
+
+def _sum_up_webhooks(console: Console, stage: Stage) -> bool:
+    """Print both sides' count of the messages; whether they agree in each figure."""
+    counted = dict(_samples(stage.daemon.scrape(False).decode()))
+    ledger = stage.sender.ledger
+    words = ("sent", "delivered", "read", "failed")
+    table = _table("\nWhat was counted: by Meta = by wamon", "number", *words, "stops")
+    is_balanced = ledger.lost == 0 and ledger.numbers.keys() == stage.world.numbers.keys()
+    for number_id, told in ledger.numbers.items():
+        number = stage.world.number(number_id)
+        whose = {"waba_id": number.waba_id, "phone_number_id": number_id}
+        statuses = told.statuses()
+        pairs = [(statuses[word], counted.get(_key(books.STATUSES, status=word, **whose), 0.0)) for word in words]
+        pairs.append((len(told.stops), counted.get(_key(books.OPT_OUTS, **whose), 0.0)))
+        is_balanced = is_balanced and all(meta == ours for meta, ours in pairs)
+        table.add_row(number.display_phone_number, *(_compared(meta, ours) for meta, ours in pairs))
+    console.print(table)
+    failures = Counter(code for told in ledger.numbers.values() for code in told.error_codes.values())
+    for code, count in failures.most_common():
+        ours = sum(
+            value
+            for (name, labels), value in counted.items()
+            if name == books.FAILURE_CODES and ("code", str(code)) in labels
+        )
+        is_balanced = is_balanced and count == ours
+        console.print(Text.assemble(f"  failed with {code}: ", _compared(count, ours)))
+    repeats = counted.get(_key(books.DUPLICATES), 0.0)
+    # After a request without an answer nobody but the receiver knows whether it was taken.
+    is_balanced = is_balanced and (repeats >= ledger.repeats if ledger.refusals else repeats == ledger.repeats)
+    console.print(Text.assemble("  told again, counted once: ", _compared(ledger.repeats, repeats)))
+    out_of_order = counted.get(_key(books.OUT_OF_ORDER), 0.0)
+    console.print(
+        f"{ledger.posts} webhooks, {out_of_order:g} statuses out of order; "
+        f"{ledger.withheld} events went to nobody while the subscription was lost."
+    )
+    if not is_balanced:
+        console.print("The books do not balance: wamon has not counted what Meta told.", style="bold red")
+    return is_balanced
+
+
+async def _sum_up_alerts(console: Console, stage: Stage) -> bool:
+    """Print what was told; whether every announced transition reached Slack exactly once and no alert is left open."""
+    announced = [transition for transition in await stage.daemon.store.transitions() if transition.is_announced]
+    table = _table("\nWhat wamon told", "alert", "opened", "raised", "resolved")
     rules = {rule.name: rule for rule in stage.daemon.rules}
     counts = Counter((transition.rule, transition.kind) for transition in announced)
     for rule in dict.fromkeys(transition.rule for transition in announced):
@@ -194,12 +303,33 @@ async def _sum_up(console: Console, stage: Stage) -> bool:
         f"{len(announced)} announced transitions, {told} Slack messages."
     )
     still_open = [alert for alert in stage.daemon.engine.state.alerts.values() if alert.is_open]
-    is_balanced = told == len(announced) and bool(announced) and not still_open
-    if is_balanced:
-        console.print("The books balance: every transition was told once, and nothing is left open.", style="green")
-    else:
-        console.print(f"The books do not balance: {len(still_open)} alerts are still open.", style="bold red")
-    return is_balanced
+    if told == len(announced) and announced and not still_open:
+        return True
+    names = ", ".join(sorted(alert.rule for alert in still_open)) or "none"
+    console.print(f"The books do not balance; alerts that are still open: {names}.", style="bold red")
+    return False
+
+
+def _table(title: str, first: str, *others: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column(first)
+    for heading in others:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _compared(meta: float, ours: float) -> Text:
+    return Text(f"{meta:g} = {ours:g}") if meta == ours else Text(f"{meta:g} != {ours:g}", style="bold red")
+
+
+def _samples(exposition: str) -> Iterator[tuple[SampleKey, float]]:
+    """Every sample of /metrics, as a scraper sees it."""
+    for match in SAMPLE.finditer(exposition):
+        yield (match["name"], frozenset(LABEL.findall(match["labels"] or ""))), float(match["value"])
+
+
+def _key(name: str, **labels: str) -> SampleKey:
+    return name, frozenset(labels.items())
 
 
 def _story_time(elapsed: timedelta) -> str:

@@ -1,5 +1,7 @@
 """The control endpoints, as a curl with curl uses them."""
 
+import asyncio
+import random
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +11,11 @@ from starlette.types import ASGIApp
 
 from tests.fakes import FakeClock
 from tests.sim.callers import first_number, first_waba, get, request, small_world
-from wamon.sim.control import with_control
+from wamon.sim.control import Webhooks, with_control
+from wamon.sim.sender import Sender
 from wamon.sim.slack import SlackChannel, slack_app
+from wamon.sim.traffic import Traffic
+from wamon.sim.webhooks import signature
 from wamon.sim.world import World
 
 
@@ -20,7 +25,27 @@ class Curl:
         self.clock: FakeClock
         self.world, self.clock = small_world()
         self.channel = SlackChannel(now=self.clock.now)
-        self.app: ASGIApp = with_control(slack_app(self.channel), self.world, self.channel)
+        self.traffic = Traffic(self.world, random.Random(1))
+        self.posted: list[httpx.Request] = []
+        self.sender = Sender(
+            self.world,
+            self.traffic.due,
+            sleep=self.clock.sleep,
+            random=random.Random(2),
+            transport=httpx.MockTransport(self.receive),
+        )
+        webhooks = Webhooks(traffic=self.traffic, sender=self.sender)
+        self.app: ASGIApp = with_control(slack_app(self.channel), self.world, self.channel, webhooks)
+
+    def receive(self, request: httpx.Request) -> httpx.Response:
+        self.posted.append(request)
+        is_forged = self.forged_secret in request.headers["x-hub-signature-256"]
+        return httpx.Response(401 if is_forged else 200)
+
+    @property
+    def forged_secret(self) -> str:
+        app = next(iter(self.world.apps.values()))
+        return signature(f"not {app.secret}", self.posted[-1].content)
 
     def __call__(self, method: str, path: str, /, **body: Any) -> httpx.Response:
         options = {"json": body} if method == "POST" else {}
@@ -151,11 +176,76 @@ def test_story_is_told_beat_by_beat() -> None:
     curl = Curl()
 
     titles = [beat["title"] for beat in curl("GET", "/_sim/story").json()]
-    told = curl("POST", "/_sim/story/1").json()
+    told = curl("POST", f"/_sim/story/{titles.index('Quality falls to RED')}").json()
 
-    assert titles[:2] == ["Quality falls to YELLOW", "Quality falls to RED"]
+    assert titles[:2] == ["Messages flow", "A bad campaign starts"]
     assert "RED" in told["narration"]
     assert curl.world.number(first_number(curl.world)).quality_rating == "RED"
+
+
+def test_account_event_is_told_by_webhook() -> None:
+    curl = Curl()
+    waba_id = first_waba(curl.world)
+
+    curl("POST", "/_sim/webhooks", waba_id=waba_id, field="account_update", value={"event": "ACCOUNT_DELETED"})
+    asyncio.run(curl.sender.step())
+    shown = curl("GET", "/_sim/webhooks").json()
+
+    assert b"ACCOUNT_DELETED" in curl.posted[0].content
+    assert (shown["account_events"], shown["posts"], shown["is_idle"]) == ({"account_update": 1}, 1, True)
+
+
+def test_traffic_starts_is_shown_counted_and_stopped() -> None:
+    curl = Curl()
+    number_id = first_number(curl.world)
+
+    started = curl(
+        "POST",
+        "/_sim/traffic",
+        number_id=number_id,
+        per_hour=600,
+        minutes=30,
+        category="marketing",
+        undelivered=0.1,
+        failed={"131026": 0.2},
+    ).json()
+    curl("POST", f"/_sim/numbers/{number_id}/opt_out")
+    curl.clock.advance(600)
+    asyncio.run(curl.sender.step())
+    told = curl("GET", "/_sim/webhooks").json()["numbers"][number_id]
+    shown = curl("GET", "/_sim/traffic").json()
+    stopped = curl("DELETE", "/_sim/traffic/0")
+
+    assert (started["per_hour"], started["mix"]["failed"], started["index"]) == (600, {"131026": 0.2}, 0)
+    assert [campaign["messages"] for campaign in shown] == [told["messages"]]
+    assert told["failures"]["131026"] == told["statuses"]["failed"] > 5
+    assert told["opt_outs"] == 1
+    assert (stopped.json(), curl.traffic.campaigns) == ({"ok": True}, [])
+
+
+def test_mischief_changes_by_its_parts() -> None:
+    curl = Curl()
+
+    curl("POST", "/_sim/webhooks/mischief", repeated=0.5, most_in_body=100)
+
+    assert (curl.sender.mischief.repeated, curl.sender.mischief.most_in_body, curl.sender.mischief.late) == (
+        0.5,
+        100,
+        0,
+    )
+
+
+def test_forged_body_shows_the_receivers_answer() -> None:
+    assert Curl()("POST", "/_sim/webhooks/forged").json() == {"answer": 401}
+
+
+def test_without_a_webhook_url_nothing_can_be_sent() -> None:
+    world, clock = small_world()
+    channel = SlackChannel(now=clock.now)
+    app = with_control(slack_app(channel), world, channel)
+
+    assert request(app, "GET", "/_sim/traffic").status_code == 404
+    assert request(app, "GET", "/_sim/story").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -171,6 +261,14 @@ def test_story_is_told_beat_by_beat() -> None:
         ("POST", "/_sim/faults", {"kind": "hang", "times": "x"}, 400, "times a number"),
         ("POST", "/_sim/slack", {"name": "x"}, 400, "no field name"),
         ("POST", "/_sim/story/99", {}, 404, "beats"),
+        ("POST", "/_sim/webhooks", {"waba_id": "1"}, 400, "waba_id must be one of 102290"),
+        ("POST", "/_sim/webhooks/mischief", {"late": -1}, 400, "late must be a number from 0"),
+        ("POST", "/_sim/webhooks/mischief", {"lost": 1}, 400, "no field lost"),
+        ("POST", "/_sim/traffic", {"number_id": "1"}, 400, "number_id must be one of 106540"),
+        ("POST", "/_sim/traffic", {"number_id": "{number}"}, 400, "per_hour must be a number"),
+        ("POST", "/_sim/traffic", {"number_id": "{number}", "per_hour": "x"}, 400, "per_hour must be a number"),
+        ("DELETE", "/_sim/traffic/7", {}, 404, "there are 0 campaigns"),
+        ("POST", "/_sim/numbers/1/opt_out", {}, 404, "no 1"),
         ("GET", "/_sim/calls?last=x", {}, 400, "last must be a number"),
         ("GET", "/_sim/nothing", {}, 404, "Not Found"),
     ],
@@ -179,8 +277,11 @@ def test_mistake_is_answered_with_what_would_be_right(
     method: str, path: str, body: dict[str, Any], status: int, told: str
 ) -> None:
     curl = Curl()
+    number_id = first_number(curl.world)
+    if body.get("number_id") == "{number}":
+        body = {**body, "number_id": number_id}
 
-    answer = curl(method, path.format(number=first_number(curl.world)), **body)
+    answer = curl(method, path.format(number=number_id), **body)
 
     assert answer.status_code == status
     assert told in answer.text

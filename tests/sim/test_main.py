@@ -8,9 +8,14 @@ import sys
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from tests.sim.callers import slack_channel, small_world
 from wamon.sim.__main__ import introduction, main, run
+from wamon.sim.serve import serve
 
 URL = re.compile(r"http://127\.0\.0\.1:\d+")
 
@@ -30,6 +35,46 @@ def test_introduction_gives_the_environment_for_a_run() -> None:
         "WAMON_APP_SECRET": next(iter(world.apps.values())).secret,
         "WAMON_SLACK_WEBHOOK_URL": f"http://slack{channel.webhook_path}",
     }
+
+
+def test_introduction_names_the_verify_token_where_webhooks_are_sent() -> None:
+    world, _ = small_world()
+    channel, _ = slack_channel()
+
+    text = introduction(
+        world, channel, graph_url="http://graph", slack_url="http://slack", webhook_url="http://w/webhook"
+    )
+
+    assert "\nexport WAMON_VERIFY_TOKEN=simulated-verify-token\n" in text
+
+
+def test_webhooks_are_sent_once_the_daemon_has_answered_the_handshake(capsys: pytest.CaptureFixture[str]) -> None:
+    world, world_clock = small_world()
+    channel, _ = slack_channel()
+    posted = asyncio.Event()
+
+    async def answer(request: Request) -> Response:
+        if request.method == "POST":
+            posted.set()
+        return PlainTextResponse(request.query_params.get("hub.challenge", ""))
+
+    receiver = Starlette(routes=[Route("/webhook", answer, methods=["GET", "POST"])])
+
+    async def nap(seconds: float) -> None:
+        world_clock.advance(seconds)
+        await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group, serve(receiver) as url:
+            serving = group.create_task(
+                run(world, channel, port=0, slack_port=0, webhook_url=f"{url}/webhook", per_hour=60, sleep=nap)
+            )
+            await posted.wait()
+            serving.cancel()
+
+    asyncio.run(scenario())
+
+    assert "answered the handshake" in capsys.readouterr().out
 
 
 def test_both_sides_are_served_until_cancelled(capsys: pytest.CaptureFixture[str]) -> None:

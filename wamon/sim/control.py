@@ -15,13 +15,27 @@ POST /_sim/faults    {"kind": "hang", "path": "debug_token", "times": 2, "second
 GET, DELETE /_sim/faults, and the same under /_sim/slack/faults
 POST /_sim/slack     {"is_archived": true}
 GET /_sim/story      the demo's beats; POST /_sim/story/{index} lets one happen
+
+With --webhook-url also:
+GET /_sim/webhooks   what was told of each number, once each, and how often it had to be repeated
+POST /_sim/webhooks  {"waba_id": "...", "field": "account_update", "value": {"event": "..."}} tells an account's event
+POST /_sim/webhooks/mischief
+                     {"repeated": 0.1, "late": 0.1, "shared": 0.9, "most_in_body": 100}
+POST /_sim/webhooks/forged
+                     posts a body with a wrong signature
+GET /_sim/traffic    who sends how much
+POST /_sim/traffic   {"number_id": "...", "per_hour": 600, "minutes": 30, "category": "marketing", "undelivered": 0.1,
+                     "failed": {"131026": 0.2}}; only number_id and per_hour are needed
+DELETE /_sim/traffic/{index}
+POST /_sim/numbers/{id}/opt_out
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -34,8 +48,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wamon.sim.entities import App, Health, Number, Token, Waba
 from wamon.sim.faults import Faults
+from wamon.sim.sender import Sender
 from wamon.sim.slack import SlackChannel
-from wamon.sim.story import story
+from wamon.sim.story import Beat, story
+from wamon.sim.traffic import Campaign, Mix, Traffic
 from wamon.sim.world import World
 
 PREFIX = "/_sim"
@@ -44,11 +60,20 @@ _FIXED = frozenset({"id", "waba_id", "business_id", "app_id", "user_id", "alias"
 _CHANNEL_FIELDS = frozenset({"is_archived", "is_missing", "webhook_is_active", "bot_token"})
 _MOMENTS = frozenset({"expires_at", "data_access_expires_at", "issued_at", "last_onboarded_time", "creation_time"})
 _DEFAULT_LAST = 20
+_MOST = 1_000_000
 
 
-def with_control(app: ASGIApp, world: World, channel: SlackChannel) -> ASGIApp:
-    """Put the control endpoints in front of another app."""
-    control = control_app(world, channel)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """What sends webhooks, and what there is to tell."""
+
+    traffic: Traffic
+    sender: Sender
+
+
+def with_control(app: ASGIApp, world: World, channel: SlackChannel, webhooks: Webhooks | None = None) -> ASGIApp:
+    """Put the control endpoints in front of another app; those of webhooks only where some are sent."""
+    control = control_app(world, channel, webhooks)
 
     async def either(scope: Scope, receive: Receive, send: Send) -> None:
         is_control = scope["type"] == "http" and f"{scope['path']}/".startswith(f"{PREFIX}/")
@@ -57,9 +82,10 @@ def with_control(app: ASGIApp, world: World, channel: SlackChannel) -> ASGIApp:
     return either
 
 
-def control_app(world: World, channel: SlackChannel) -> ASGIApp:
+def control_app(world: World, channel: SlackChannel, webhooks: Webhooks | None = None) -> ASGIApp:
     """The control endpoints by themselves."""
-    meta, slack = _MetaControl(world), _SlackControl(channel)
+    traffic = Traffic(world, random.Random()) if webhooks is None else webhooks.traffic
+    meta, slack = _MetaControl(world, story(world, traffic)), _SlackControl(channel)
     routes = [
         ("GET", "", _help),
         ("GET", "/world", meta.show),
@@ -80,6 +106,18 @@ def control_app(world: World, channel: SlackChannel) -> ASGIApp:
     ]
     for place, faults in (("/faults", _FaultControl(world.faults)), ("/slack/faults", _FaultControl(channel.faults))):
         routes += [("GET", place, faults.show), ("POST", place, faults.add), ("DELETE", place, faults.clear)]
+    if webhooks is not None:
+        control = _WebhookControl(world, webhooks)
+        routes += [
+            ("GET", "/webhooks", control.show),
+            ("POST", "/webhooks", control.tell),
+            ("POST", "/webhooks/mischief", control.change_mischief),
+            ("POST", "/webhooks/forged", control.forge),
+            ("GET", "/traffic", control.show_traffic),
+            ("POST", "/traffic", control.start),
+            ("DELETE", "/traffic/{index:int}", control.stop),
+            ("POST", "/numbers/{id}/opt_out", control.opt_out),
+        ]
     return Starlette(routes=[Route(PREFIX + path, answer, methods=[method]) for method, path, answer in routes])
 
 
@@ -88,9 +126,9 @@ async def _help(request: Request) -> Response:
 
 
 class _MetaControl:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, beats: Sequence[Beat]) -> None:
         self.world = world
-        self.beats = story(world)
+        self.beats = beats
 
     async def show(self, request: Request) -> Response:
         """Everything but the secrets."""
@@ -207,6 +245,82 @@ class _SlackControl:
         return _json({"ok": True, "changed": sorted(body)})
 
 
+class _WebhookControl:
+    def __init__(self, world: World, webhooks: Webhooks) -> None:
+        self.world = world
+        self.sender = webhooks.sender
+        self.traffic = webhooks.traffic
+
+    async def show(self, request: Request) -> Response:
+        ledger = self.sender.ledger
+        numbers = {
+            number_id: {
+                "messages": told.messages,
+                "statuses": told.statuses(),
+                "failures": told.failures(),
+                "opt_outs": len(told.stops),
+            }
+            for number_id, told in ledger.numbers.items()
+        }
+        whole = {each.name: getattr(ledger, each.name) for each in fields(ledger) if each.name[0] != "_"}
+        whole.pop("numbers")
+        return _json({**whole, "is_idle": self.sender.is_idle, "numbers": numbers, "mischief": self.sender.mischief})
+
+    async def tell(self, request: Request) -> Response:
+        body = await _body(request)
+        waba_id, name, value = body.get("waba_id"), body.get("field"), body.get("value")
+        if waba_id not in self.world.wabas or not isinstance(name, str) or not isinstance(value, dict):
+            raise HTTPException(400, f"waba_id must be one of {', '.join(self.world.wabas)}, value a JSON object")
+        self.traffic.tell(str(waba_id), name, value)
+        return _json({"ok": True})
+
+    async def change_mischief(self, request: Request) -> Response:
+        body = await _body(request)
+        _refuse_unknown(body, {"repeated", "late", "shared", "most_in_body"})
+        was = self.sender.mischief
+        self.sender.mischief = replace(
+            was,
+            repeated=_number(body, "repeated", was.repeated),
+            late=_number(body, "late", was.late),
+            shared=_number(body, "shared", was.shared),
+            most_in_body=max(int(_number(body, "most_in_body", was.most_in_body)), 1),
+        )
+        return _json({"ok": True, "changed": sorted(body)})
+
+    async def forge(self, request: Request) -> Response:
+        return _json({"answer": await self.sender.forge(next(iter(self.world.apps.values())))})
+
+    async def show_traffic(self, request: Request) -> Response:
+        return _json([_campaign(index, each) for index, each in enumerate(self.traffic.campaigns)])
+
+    async def start(self, request: Request) -> Response:
+        body = await _body(request)
+        _refuse_unknown(body, {"number_id", "per_hour", "minutes", "category", "undelivered", "failed"})
+        failed = body.get("failed", {})
+        if body.get("number_id") not in self.world.numbers or not isinstance(failed, dict):
+            raise HTTPException(400, f"number_id must be one of {', '.join(self.world.numbers)}, failed shares by code")
+        codes = {int(code): _number(failed, code) for code in failed if code.isdecimal()}
+        campaign = self.traffic.start(
+            str(body["number_id"]),
+            per_hour=_number(body, "per_hour") or 1.0,
+            mix=Mix(failed=codes, undelivered=_number(body, "undelivered", 0.0)),
+            category=str(body.get("category", "utility")),
+            lasts=timedelta(minutes=_number(body, "minutes")) if "minutes" in body else None,
+        )
+        return _json(_campaign(self.traffic.campaigns.index(campaign), campaign))
+
+    async def stop(self, request: Request) -> Response:
+        index = request.path_params["index"]
+        if index >= len(self.traffic.campaigns):
+            raise HTTPException(404, f"there are {len(self.traffic.campaigns)} campaigns")
+        self.traffic.stop(self.traffic.campaigns[index])
+        return _json({"ok": True})
+
+    async def opt_out(self, request: Request) -> Response:
+        self.traffic.opt_out(_find(self.world.numbers, request).id)
+        return _json({"ok": True})
+
+
 class _FaultControl:
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
@@ -258,6 +372,19 @@ def _refuse_unknown(body: Mapping[str, object], known: set[str] | frozenset[str]
         raise HTTPException(400, f"no field {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
 
 
+def _campaign(index: int, campaign: Campaign) -> dict[str, object]:
+    shown = (each.name for each in fields(campaign) if each.name != "random")
+    return {"index": index, **{name: getattr(campaign, name) for name in shown}}
+
+
+def _number(body: Mapping[str, object], name: str, default: float | None = None) -> float:
+    """A number above or at zero; raises HTTPException for anything else."""
+    value = body.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
+        raise HTTPException(400, f"{name} must be a number from 0 to {_MOST}")
+    return value
+
+
 def _set_health(thing: Number | Waba | App | Token, value: object) -> None:
     if isinstance(thing, Token) or value not in ("AVAILABLE", "LIMITED", "BLOCKED"):
         raise HTTPException(400, "health must be AVAILABLE, LIMITED or BLOCKED")
@@ -274,9 +401,11 @@ def _json(value: object) -> Response:
 
 
 def _plain(value: object) -> object:
-    """Moments as ISO text, sets as lists; a fault's path predicate has no better form than its name."""
+    """Moments as ISO text, sets as lists, values by their fields; a predicate has no better form than its name."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, set | frozenset):
         return sorted(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
     return dict(value) if isinstance(value, Mapping) else str(value)

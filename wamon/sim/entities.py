@@ -124,6 +124,28 @@ class SubscribedApp:
 
 
 @dataclass(slots=True, kw_only=True)
+class Template:
+    """A message template in one language; the names are the Graph API's, `quality` is the score of `quality_score`."""
+
+    id: str
+    name: str
+    language: str = "en_US"
+    status: str | None = "APPROVED"
+    category: str | None = "UTILITY"
+    sub_category: str | None = None
+    previous_category: str | None = None
+    correct_category: str | None = None
+    quality: str | None = "GREEN"
+    quality_reasons: list[str] = field(default_factory=list)
+    rejected_reason: str | None = "NONE"
+    source: str | None = "manual"
+    parameter_format: str | None = "POSITIONAL"
+    body: str = "Hello {{1}}"
+    last_updated_time: datetime | None = None
+    raw: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
 class Waba:
     """A WhatsApp Business account; the names are the Graph API's."""
 
@@ -151,6 +173,7 @@ class Waba:
     whatsapp_business_manager_messaging_limit: str | None = "TIER_10K"
     number_ids: list[str] = field(default_factory=list)
     subscribed_apps: list[SubscribedApp] = field(default_factory=list)
+    templates: list[Template] = field(default_factory=list)
     health: Health = field(default_factory=Health)
     raw: dict[str, object] = field(default_factory=dict)
 

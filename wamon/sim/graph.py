@@ -1,7 +1,8 @@
 """The simulated Graph API: an ASGI app over a World.
 
-Served, with a version in the path or without: `/{waba_id}`, `/{waba_id}/phone_numbers`, `/{waba_id}/subscribed_apps`,
-`/{phone_number_id}`, `/{app_id}`, `/{app_id}/subscriptions`, `/debug_token`. Reads only: wamon never writes.
+Served, with a version in the path or without: `/{waba_id}`, its edges `phone_numbers`, `message_templates` and
+`subscribed_apps`, `/{phone_number_id}`, `/{app_id}`, `/{app_id}/subscriptions`, `/debug_token`. Reads only: wamon never
+writes.
 Sources: Meta's OpenAPI file v23.0 and the pages "Handle errors", "Rate limiting", "Secure requests", "Versioning",
 "debug_token", read 2026-11. Where Meta's sources disagree about a status, the OpenAPI file decides.
 """
@@ -186,9 +187,9 @@ class _Graph:
             if edge:
                 raise nonexisting_field(edge, NUMBER_TYPE)
             return view.number(number, fields)
-        if edge == "phone_numbers":
-            modifiers = {name: params[name] for name in ("limit", "after", "before") if name in params}
-            return view.phone_numbers(waba, Field(name=edge, modifiers=modifiers, fields=fields))
+        if edge in ("phone_numbers", "message_templates"):
+            wanted = Field(name=edge, modifiers=_modifiers(params), fields=fields)
+            return (view.phone_numbers if edge == "phone_numbers" else view.message_templates)(waba, wanted)
         if edge == "subscribed_apps":
             return view.subscribed_apps(waba, fields)
         if edge:
@@ -283,6 +284,11 @@ class _Graph:
             message = "(#80008) There have been too many calls to this WhatsApp Business account."
             raise GraphError(80008, message, status, subcode=2446079, is_transient=True)
         raise GraphError(4, "(#4) Application request limit reached", status, subcode=2446079, is_transient=True)
+
+
+def _modifiers(params: Mapping[str, str]) -> dict[str, str]:
+    """What asks for a part of an edge: paging and filters."""
+    return {name: value for name, value in params.items() if name not in _SECRET_PARAMS | {"fields", "appsecret_time"}}
 
 
 def _missing_object(node_id: str) -> GraphError:

@@ -11,10 +11,22 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from urllib.parse import urlencode
 
-from wamon.sim.entities import App, Business, Health, Number, SubscribedApp, Token, Waba
+from wamon.sim.entities import App, Business, Health, Number, SubscribedApp, Template, Token, Waba
 from wamon.sim.fields import Field, has_expansion, names_of
+from wamon.sim.message_templates import (
+    LARGEST_PAGE,
+    TEMPLATE_DEFAULTS,
+    TEMPLATE_OTHER,
+    TEMPLATE_PLAIN,
+    TEMPLATE_TYPE,
+    FilterError,
+    matching,
+    summary,
+    template_values,
+)
 from wamon.sim.world import World
 
 JsonObject = dict[str, object]
@@ -95,6 +107,7 @@ NUMBER_OTHER = (
     "new_certificate",
     "conversational_automation",
 )
+_PAGING = frozenset({"limit", "after", "before"})
 _WORST_FIRST = ("BLOCKED", "LIMITED")
 
 
@@ -166,6 +179,7 @@ class View:
             values["health_status"] = self._health(self._waba_entities(waba))
         edges: dict[str, Callable[[Field], object]] = {
             "phone_numbers": lambda wanted: self.phone_numbers(waba, wanted),
+            "message_templates": lambda wanted: self.message_templates(waba, wanted),
             "subscribed_apps": lambda wanted: self.subscribed_apps(waba, wanted.fields),
         }
         known = frozenset(WABA_PLAIN + WABA_OTHER)
@@ -203,21 +217,29 @@ class View:
 
     def phone_numbers(self, waba: Waba, wanted: Field) -> JsonObject:
         """One page of the WABA's phone numbers."""
-        self.check(wanted.fields)
-        limit = _limit(wanted.modifiers.get("limit"))
         numbers = self.world.numbers_of(waba.id)
-        start, end = _slice([number.id for number in numbers], wanted.modifiers, limit, loops=self.loops)
-        page: JsonObject = {"data": [self.number(number, wanted.fields) for number in numbers[start:end]]}
-        if start == end:
-            return page
-        cursors = {"before": cursor_of(numbers[start].id), "after": cursor_of(numbers[end - 1].id)}
-        paging: JsonObject = {"cursors": cursors}
-        if end < len(numbers) or self.loops:
-            paging["next"] = self._page_url(waba, wanted.fields, limit, after=cursors["after"])
-        if start > 0:
-            paging["previous"] = self._page_url(waba, wanted.fields, limit, before=cursors["before"])
-        page["paging"] = paging
-        return page
+        return self._page(
+            waba, wanted, {number.id: partial(self.number, number, wanted.fields) for number in numbers}, MAX_LIMIT
+        )
+
+    def message_templates(self, waba: Waba, wanted: Field) -> JsonObject:
+        """One page of those of the WABA's message templates that pass the filters."""
+        try:
+            found = matching(waba.templates, wanted.modifiers)
+            figures = wanted.modifiers.get("summary")
+            told = None if figures is None else summary(found, waba.templates, figures)
+        except FilterError as exc:
+            raise GraphError(100, str(exc)) from exc
+        items = {each.id: partial(self.template, each, wanted.fields) for each in found}
+        page = self._page(waba, wanted, items, LARGEST_PAGE)
+        return page if told is None else {**page, "summary": told}
+
+    def template(self, template: Template, fields: tuple[Field, ...]) -> JsonObject:
+        """A message template node."""
+        known = frozenset(TEMPLATE_PLAIN + TEMPLATE_OTHER)
+        values = template_values(template)
+        node = _Node(type=TEMPLATE_TYPE, values=values, raw=template.raw, known=known, defaults=TEMPLATE_DEFAULTS)
+        return self._pick(node, fields)
 
     def subscribed_apps(self, waba: Waba, fields: tuple[Field, ...]) -> JsonObject:
         """The apps that receive the WABA's events; Meta's example has no paging."""
@@ -256,6 +278,26 @@ class View:
         if link.override_callback_uri is not None:
             item["override_callback_uri"] = link.override_callback_uri
         return item
+
+    def _page(
+        self, waba: Waba, wanted: Field, items: Mapping[str, Callable[[], JsonObject]], largest: int
+    ) -> JsonObject:
+        """One page of an edge, whose items are made when they are on it."""
+        self.check(wanted.fields)
+        limit = min(_limit(wanted.modifiers.get("limit")), largest)
+        ids = list(items)
+        start, end = _slice(ids, wanted.modifiers, limit, loops=self.loops)
+        page: JsonObject = {"data": [items[each]() for each in ids[start:end]]}
+        if start == end:
+            return page
+        cursors = {"before": cursor_of(ids[start]), "after": cursor_of(ids[end - 1])}
+        paging: JsonObject = {"cursors": cursors}
+        if end < len(ids) or self.loops:
+            paging["next"] = self._page_url(waba, wanted, limit, after=cursors["after"])
+        if start > 0:
+            paging["previous"] = self._page_url(waba, wanted, limit, before=cursors["before"])
+        page["paging"] = paging
+        return page
 
     def _pick(self, node: _Node, fields: tuple[Field, ...]) -> JsonObject:
         self.check(fields)
@@ -305,12 +347,13 @@ class View:
             "entities": [_entity(kind, entity_id, health) for kind, entity_id, health in entities],
         }
 
-    def _page_url(self, waba: Waba, fields: tuple[Field, ...], limit: int, **cursor: str) -> str:
+    def _page_url(self, waba: Waba, wanted: Field, limit: int, **cursor: str) -> str:
         # Meta puts the caller's token into these addresses: whoever logs or exports them has leaked it.
-        query = {"access_token": self.access_token, "limit": str(limit), **cursor}
-        if fields:
-            query["fields"] = ",".join(_source(wanted) for wanted in fields)
-        return f"{self.base_url}/{self.version}/{waba.id}/phone_numbers?{urlencode(query)}"
+        kept = {name: value for name, value in wanted.modifiers.items() if name not in _PAGING}
+        query = {"access_token": self.access_token, **kept, "limit": str(limit), **cursor}
+        if wanted.fields:
+            query["fields"] = ",".join(_source(each) for each in wanted.fields)
+        return f"{self.base_url}/{self.version}/{waba.id}/{wanted.name}?{urlencode(query)}"
 
     def _is_before(self, major: int) -> bool:
         return int(self.version.removeprefix("v").split(".")[0]) < major
@@ -369,7 +412,7 @@ def _limit(text: str | None) -> int:
         return DEFAULT_LIMIT
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise GraphError(100, "(#100) Param limit must be a positive integer")
-    return min(int(text), MAX_LIMIT)
+    return int(text)
 
 
 def _source(wanted: Field) -> str:

@@ -1,8 +1,9 @@
 """The demo's story as data: what happens to Jasper's Market in four simulated hours.
 
-Told for a daemon that polls every 5 minutes, calls a reading stale after 15 minutes and says "cannot see" after 30:
-YELLOW needs two polls, a recovery two polls and 30 minutes of GREEN.
-It lasts 47 seconds at 5 simulated minutes a second.
+Told for a daemon that polls every 5 minutes, calls a reading stale after 15 minutes, says "cannot see" after 30, and
+judges messages by the last hour. Jasper's four numbers send all the time. A bad campaign comes first, because its
+failures leave the last hour an hour after it was stopped; quality follows the campaign. What ends by itself has 25
+minutes and more until the end. It lasts 48 seconds at 5 simulated minutes a second.
 """
 
 from __future__ import annotations
@@ -11,9 +12,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from wamon.sim.sender import Mischief
+from wamon.sim.traffic import Mix, Traffic
+from wamon.sim.webhooks import restriction
 from wamon.sim.world import World
 
 NEARLY_EXPIRED = timedelta(hours=36)
+# Enough an hour for every rule that judges shares of messages, little enough for a laptop.
+MESSAGES_PER_HOUR = 75.0
+# Nobody's traffic is without a miss: a phone that is off, a number that has gone.
+USUAL = Mix(failed={131026: 0.004}, undelivered=0.02)
+# Numbers that are not on WhatsApp, people who get too much marketing, and free text after the 24 hours.
+BAD_LIST = Mix(failed={131026: 0.14, 131049: 0.10, 131047: 0.14}, undelivered=0.05, read=0.3)
+UNPAID = Mix(failed={131042: 1.0})
+UNHEARD = Mix(undelivered=0.95, read=0.3)
+RESTRICTED_FOR = timedelta(minutes=30)
+OPT_OUTS = 6
+# Meta promises neither order nor that it tells a thing once only.
+EVERYDAY_MISCHIEF = Mischief(repeated=0.05, late=0.05, shared=0.5, most_in_body=6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,30 +46,67 @@ class Beat:
     expect: str | None = None
 
 
-def story(world: World) -> tuple[Beat, ...]:
-    """The beats in order, about `World.small`; the last one only ends the story."""
-    waba = next(iter(world.wabas.values()))
-    number = world.number(waba.number_ids[0])
+def story(world: World, traffic: Traffic) -> tuple[Beat, ...]:
+    """The beats in order, about `World.small`; the last one stops the traffic and ends the story."""
+    waba, deliveries = (tuple(world.wabas.values())[index] for index in (0, -1))
     token = next(iter(world.tokens.values()))
     app = world.app(token.app_id)
-    who = f"{number.display_phone_number} ({number.verified_name})"
+    marketing, first_contacts = (world.number(waba.number_ids[index]) for index in (0, -1))
+    courier = world.number(deliveries.number_ids[0])
+    who = f"{marketing.display_phone_number} ({marketing.verified_name})"
 
     def rate(rating: str) -> Callable[[World], None]:
-        return lambda world: setattr(world.number(number.id), "quality_rating", rating)
+        return lambda world: setattr(world.number(marketing.id), "quality_rating", rating)
+
+    def begin(world: World) -> None:
+        for number_id in world.numbers:
+            traffic.start(number_id, per_hour=MESSAGES_PER_HOUR, mix=USUAL)
+
+    def campaign(world: World) -> None:
+        traffic.start(marketing.id, per_hour=480, mix=BAD_LIST, category="marketing", lasts=timedelta(minutes=35))
+
+    def reject(world: World) -> None:
+        rate("RED")(world)
+        for _ in range(OPT_OUTS):
+            traffic.opt_out(marketing.id)
+
+    def pay(mix: Mix) -> Callable[[World], None]:
+        return lambda world: traffic.change(courier.id, mix)
+
+    def contact_strangers(world: World) -> None:
+        traffic.start(first_contacts.id, per_hour=360, mix=UNHEARD, category="marketing", lasts=timedelta(minutes=20))
+
+    def restrict(world: World) -> None:
+        value = restriction(world.now() + RESTRICTED_FOR, "RESTRICTED_BIZ_INITIATED_MESSAGING")
+        traffic.tell(deliveries.id, "account_update", value)
 
     return (
         _beat(
+            0,
+            "Messages flow",
+            f"Each number sends {MESSAGES_PER_HOUR:g} messages an hour; webhooks tell of each, some late, some twice.",
+            begin,
+            expect="each status counted once, and no alert",
+        ),
+        _beat(
+            5,
+            "A bad campaign starts",
+            f"A bought list gets marketing from {who}: 480 messages an hour, and many of them fail.",
+            campaign,
+            expect="alerts about bounces and about failures, once there are messages enough to judge",
+        ),
+        _beat(
             10,
             "Quality falls to YELLOW",
-            f"Customers start to block {who}: its quality rating falls to YELLOW.",
+            f"Those who got it start to block {marketing.display_phone_number}: its quality rating falls to YELLOW.",
             rate("YELLOW"),
             expect="a WARNING after the second poll that sees it",
         ),
         _beat(
             30,
             "Quality falls to RED",
-            f"More customers report {who}: its quality rating is RED.",
-            rate("RED"),
+            f"More customers report {marketing.display_phone_number}, {OPT_OUTS} of them press stop: it is RED.",
+            reject,
             expect="the same alert rises to CRITICAL with the next poll",
         ),
         _beat(
@@ -61,7 +114,7 @@ def story(world: World) -> tuple[Beat, ...]:
             "Quality recovers",
             f"The campaign was stopped: {who} is GREEN again, but wamon waits before it believes it.",
             rate("GREEN"),
-            expect="RESOLVED after 30 minutes of GREEN",
+            expect="RESOLVED after 30 minutes of GREEN; the ratios when the campaign is an hour old",
         ),
         _beat(
             60,
@@ -69,6 +122,20 @@ def story(world: World) -> tuple[Beat, ...]:
             "Somebody looks at the calendar: the access token expires in 36 hours.",
             lambda world: setattr(world.token(token.alias), "expires_at", world.now() + NEARLY_EXPIRED),
             expect="an alert about the token with its next check",
+        ),
+        _beat(
+            66,
+            "The payment fails",
+            f"A card was refused: every message of {deliveries.name} fails with 131042.",
+            pay(UNPAID),
+            expect="a CRITICAL alert with the first of them",
+        ),
+        _beat(
+            84,
+            "The payment works",
+            f"Finance has a new card, and the messages of {deliveries.name} go out again.",
+            pay(USUAL),
+            expect="RESOLVED after an hour without 131042",
         ),
         _beat(
             95,
@@ -87,9 +154,16 @@ def story(world: World) -> tuple[Beat, ...]:
         _beat(
             125,
             "The subscription returns",
-            f"The app {app.name} is subscribed to {waba.name} again.",
+            f"The app {app.name} is subscribed to {waba.name} again; what happened meanwhile Meta never tells.",
             lambda world: world.subscribe(waba.id, app.id),
             expect="the subscription's alert is RESOLVED",
+        ),
+        _beat(
+            130,
+            "Messages are dropped silently",
+            f"{first_contacts.display_phone_number} writes to strangers: sent, never delivered, and no error either.",
+            contact_strangers,
+            expect="an alert about the silent drop, when they should have arrived for a while",
         ),
         _beat(
             150,
@@ -99,13 +173,22 @@ def story(world: World) -> tuple[Beat, ...]:
             expect="readings turn UNKNOWN after 15 minutes, 'cannot see' alerts after 30",
         ),
         _beat(
+            170,
+            "Meta restricts the account",
+            f"A webhook still comes through: {deliveries.name} may start no conversations for 30 minutes.",
+            restrict,
+            expect="a CRITICAL alert at once, RESOLVED when the restriction ends by itself",
+        ),
+        _beat(
             195,
             "Meta is back",
             "The Graph API answers again, and everything is as it was.",
             lambda world: world.faults.clear(),
             expect="the 'cannot see' alerts are RESOLVED",
         ),
-        _beat(235, "The end", "All is well, and the story is over.", lambda world: None),
+        _beat(
+            240, "The end", "All is well, the last messages arrive, and the story is over.", lambda world: traffic.end()
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from wamon.sim.entities import (
     Call,
     Number,
     SubscribedApp,
+    Template,
     Token,
     Waba,
 )
@@ -126,6 +127,28 @@ class World:
         waba.number_ids.append(number.id)
         return number
 
+    def add_template(
+        self, waba: Waba, name: str, *, language: str = "en_US", category: str = "UTILITY", quality: str = "GREEN"
+    ) -> Template:
+        """Add an approved message template."""
+        template = Template(
+            id=self._new_id(120770),
+            name=name,
+            language=language,
+            category=category,
+            quality=quality,
+            last_updated_time=self.now() - timedelta(days=30),
+        )
+        waba.templates.append(template)
+        return template
+
+    def template(self, waba_id: str, name: str, language: str = "en_US") -> Template:
+        """The template of this name and language; raises KeyError when there is none."""
+        for template in self.wabas[waba_id].templates:
+            if (template.name, template.language) == (name, language):
+                return template
+        raise KeyError(f"no template {name!r} in {language}")
+
     def add_token(self, alias: str, app: App, *, life: timedelta | None = TOKEN_LIFE) -> Token:
         """Add a system user's token, issued at this moment; `life` None: it never expires."""
         issued_at = self.now()
@@ -236,6 +259,11 @@ class World:
         world.add_number(market, "+1 555-010-0177").throughput_level = "HIGH"
         world.add_number(deliveries, "+1 555-010-0163")
         world.add_token("system-user", app)
+        for waba in (market, deliveries):
+            world.add_template(waba, "order_update")
+            world.add_template(waba, "login_code", category="AUTHENTICATION")
+        world.add_template(market, "spring_sale", category="MARKETING")
+        world.add_template(market, "spring_sale", category="MARKETING", language="es_MX")
         return world
 
     @classmethod
