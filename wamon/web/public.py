@@ -7,10 +7,10 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -142,17 +142,20 @@ class _Deadlines:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         # All wait equally long, so the first to come is the first that is due.
-        self._due: dict[asyncio.Task[None], float] = {}
+        self._due: dict[asyncio.Task[Any], float] = {}
         self._is_watched = False
 
-    def start(self, task: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> None:
+    def start(self, task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> None:
         self._due[task] = loop.time() + self._seconds
         if not self._is_watched:
             self._watch(loop)
 
-    def stop(self, task: asyncio.Task[None]) -> bool:
-        """End the watch over a task; false when it was cancelled because it took too long."""
-        return self._due.pop(task, None) is not None
+    def is_overdue(self, task: asyncio.Task[Any]) -> bool:
+        """Whether a task that was started was cancelled because it took too long."""
+        return task not in self._due
+
+    def stop(self, task: asyncio.Task[Any]) -> None:
+        self._due.pop(task, None)
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
@@ -185,10 +188,19 @@ class _PublicApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        try:
-            answer = await self._answer(scope, receive)
-        except _GoneError:
-            return
+        path: str = scope["path"]
+        app = None if path == ROUTE else path.removeprefix(_ROUTE_OF_APP)
+        if (app is not None and (app == path or not app)) or not self._receiver.is_app(app):
+            answer = _UNREAD[404]
+        elif scope["method"] == "POST":
+            try:
+                answer = await self._take(app, scope["headers"], receive)
+            except _GoneError:
+                return
+        elif scope["method"] == "GET":
+            answer = self._shake_hands(app, scope["query_string"])
+        else:
+            answer = _UNREAD[405]
         await send(answer.start)
         await send(answer.body)
         self._receiver.answered(answer.code, loop.time() - started)
@@ -196,24 +208,14 @@ class _PublicApp:
             await _see_off(receive)
             await send(_END)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
-        path: str = scope["path"]
-        app = None if path == ROUTE else path.removeprefix(_ROUTE_OF_APP)
-        if (app is not None and (app == path or not app)) or not self._receiver.is_app(app):
-            return _UNREAD[404]
-        match scope["method"]:
-            case "POST":
-                return await self._take(app, scope, receive)
-            case "GET":
-                challenge = _challenge(scope["query_string"], partial(self._receiver.handshake, app))
-                return _UNREAD[403] if challenge is None else _answer(200, challenge, closes=True)
-            case _:
-                return _UNREAD[405]
+    def _shake_hands(self, app: str | None, query: bytes) -> _Answer:
+        challenge = _challenge(query, partial(self._receiver.handshake, app))
+        return _UNREAD[403] if challenge is None else _answer(200, challenge, closes=True)
 
-    async def _take(self, app: str | None, scope: Scope, receive: Receive) -> _Answer:
+    async def _take(self, app: str | None, headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> _Answer:
         signature = None
         is_signed_twice = False
-        for name, value in scope["headers"]:
+        for name, value in headers:
             if name == _SIGNATURE:
                 is_signed_twice = signature is not None
                 signature = value
@@ -231,11 +233,12 @@ class _PublicApp:
             self._log_once(error)
             return _FAILED
         finally:
-            self._buffered_bytes -= sum(map(len, pieces))
+            if pieces:
+                self._buffered_bytes -= sum(map(len, pieces))
 
     async def _read(self, receive: Receive, pieces: list[bytes]) -> bytes:
         """The whole body in time. What arrives in several pieces is in `pieces` too, until the caller is done."""
-        task = cast("asyncio.Task[None]", asyncio.current_task())
+        task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # what runs here is one
         self._deadlines.start(task, task.get_loop())
         try:
             message = await receive()
@@ -246,10 +249,10 @@ class _PublicApp:
                 return body
             return await self._join(message, receive, pieces)
         except asyncio.CancelledError:
-            if not self._deadlines.stop(task):
-                task.uncancel()
-                raise _UnreadError(408) from None
-            raise
+            if not self._deadlines.is_overdue(task):
+                raise
+            task.uncancel()
+            raise _UnreadError(408) from None
         finally:
             self._deadlines.stop(task)
 
