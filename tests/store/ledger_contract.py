@@ -165,6 +165,12 @@ class LedgerContract(ABC):
         assert statuses(added.totals) == {"sent": 1, "delivered": 1}
         assert total(added.totals, books.DUPLICATES) == 2
 
+    def test_clock_that_was_years_behind_does_not_hide_a_message(self, record: Any) -> None:
+        added = record(update(SENT, received_at=NOW - 1000.0 * DAY), update(SENT), update(DELIVERED))
+
+        assert statuses(added.totals) == {"sent": 1, "delivered": 1}
+        assert total(added.totals, books.DUPLICATES) == 1
+
     def test_error_code_beyond_all_measure_is_as_unknown_as_none(self, record: Any) -> None:
         added = record(update(FAILED, error_code=10**30), update(DELIVERED))
 
