@@ -121,6 +121,7 @@ class _Stage:
         self, folder: Path, *, rules: tuple[Rule, ...], watched: Mapping[str, frozenset[str]], begins_at: datetime
     ) -> None:
         self._clock = _Clock(begins_at)
+        self._ticked_at = begins_at
         self._rules = rules
         self._watched = watched
         self._transitions: list[Transition] = []
@@ -168,12 +169,13 @@ class _Stage:
         """Tick as the daemon would. Of a long silence only its begin and its end are lived through."""
         if until - self._clock.at > 2 * AFTERMATH:
             await self._tick_to(self._clock.at + AFTERMATH)
-            self._clock.at = until - AFTERMATH
+            self._ticked_at = until - AFTERMATH
         await self._tick_to(until)
 
     async def _tick_to(self, until: datetime) -> None:
-        while self._clock.at + TICK <= until:
-            self._clock.at += TICK
+        while self._ticked_at + TICK <= until:
+            self._ticked_at += TICK
+            self._clock.at = self._ticked_at
             await self._intake.settle()
             await self._engine.observe(lambda moment: Ticked(moment=moment, figures=self._intake.figures(moment.at)))
 

@@ -87,7 +87,7 @@ def _print(replayed: Replayed, rules: tuple[Rule, ...]) -> None:
         click.echo("Nobody would have been told anything.")
         return
     print_table(
-        ("at", "alert", "severity", "", "about", "what"),
+        ("at", "alert", "severity", "event", "about", "what"),
         [tuple(row.values()) for row in _told(replayed, rules)],
         title="What would have been told",
     )

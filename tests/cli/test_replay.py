@@ -1,0 +1,75 @@
+"""`wamon replay` on files, as a user would run it."""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from tests.test_replay import START, body, status
+from wamon.cli import main
+
+
+def wamon(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def recorded(folder: Path) -> Path:
+    file = folder / "captured.jsonl"
+    lines = [body(status("one", "failed", START, code=131042)), body(status("two", "sent", START))]
+    file.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return file
+
+
+def test_tells_what_was_counted_and_who_would_have_been_told(tmp_path: Path) -> None:
+    done = wamon("replay", str(recorded(tmp_path)))
+
+    assert done.exit_code == 0
+    assert "131042   1        Payment problem" in done.output
+    assert "WhatsAppPaymentBlocked" in done.output
+    assert "106540352242922" in done.output
+
+
+def test_json_holds_the_same(tmp_path: Path) -> None:
+    found = json.loads(wamon("replay", "--json", str(recorded(tmp_path))).output)
+
+    assert found["requests"] == 2
+    assert found["failures"] == [{"code": "131042", "count": 1, "title": "Payment problem"}]
+    assert [alert["alert"] for alert in found["alerts"]] == ["WhatsAppPaymentBlocked"]
+    assert found["numbers"][0]["sent"] == 1
+
+
+def test_quiet_recording_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "quiet.json"
+    file.write_text(json.dumps(body(status("one", "delivered", START))), encoding="utf-8")
+
+    assert "Nobody would have been told anything." in wamon("replay", str(file)).output
+
+
+def test_configuration_decides_who_is_watched_and_how_alerts_behave(tmp_path: Path) -> None:
+    config = tmp_path / "wamon.toml"
+    config.write_text(
+        'waba_id = "102290129340398"\naccess_token = "EAAsecret"\n[rules.WhatsAppPaymentBlocked]\nenabled = false\n',
+        encoding="utf-8",
+    )
+
+    done = wamon("replay", "--config", str(config), str(recorded(tmp_path)))
+
+    assert done.exit_code == 0
+    assert "Nobody would have been told anything." in done.output
+
+
+def test_missing_file_is_a_clean_error(tmp_path: Path) -> None:
+    done = wamon("replay", str(tmp_path / "nothing.jsonl"))
+
+    assert done.exit_code == 2
+    assert "nothing.jsonl" in done.output
+
+
+def test_empty_file_is_a_clean_error(tmp_path: Path) -> None:
+    file = tmp_path / "empty.jsonl"
+    file.touch()
+
+    done = wamon("replay", str(file))
+
+    assert done.exit_code == 2
+    assert "nothing to replay" in done.output
