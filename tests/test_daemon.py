@@ -3,10 +3,12 @@
 import asyncio
 import os
 import random
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,19 +21,33 @@ from tests.fakes import FakeClock
 from tests.sim.callers import HTTPX_ERRORS
 from wamon.config.load import load_settings
 from wamon.config.settings import Settings
+from wamon.core import books
 from wamon.core.errors import ConfigurationError, StoreError, StoreInUseError
 from wamon.core.health import Subject
 from wamon.core.ports import signals_by_name
 from wamon.core.state import Monitored
 from wamon.core.targets import AccountTarget
 from wamon.core.timing import Clock, SystemClock
-from wamon.daemon import HISTORY_KEPT, PRUNE, TICK, Daemon, build_notifiers, tick_interval
+from wamon.daemon import HISTORY_KEPT, PRUNE, TICK, Daemon, build_notifiers, senders, tick_interval
 from wamon.metrics.instruments import INSTRUMENTS
 from wamon.polling import Watch
-from wamon.probes import SIGNALS, account, app, token
+from wamon.probes import account, app, token
 from wamon.probes.account import WEBHOOK_SUBSCRIBED
 from wamon.rules import RULES
+from wamon.signals import SIGNALS
+from wamon.sim.entities import Number
 from wamon.sim.graph import graph_app
+from wamon.sim.webhooks import (
+    MESSAGES,
+    SIGNATURE_HEADER,
+    Customer,
+    Event,
+    body_of,
+    encode,
+    signature,
+    status,
+    wamid,
+)
 from wamon.sim.world import World
 from wamon.store import SqliteStore
 
@@ -140,6 +156,9 @@ def test_every_token_account_and_app_is_watched_once_and_tokens_come_first(tmp_p
         ("account waba waba_id=100", MINUTE),
         ("account waba waba_id=101", MINUTE),
         ("account waba waba_id=102", MINUTE),
+        ("templates waba waba_id=100", 15 * MINUTE),
+        ("templates waba waba_id=101", 15 * MINUTE),
+        ("templates waba waba_id=102", 15 * MINUTE),
         ("app app app_id=61", 15 * MINUTE),
         ("app app app_id=62", 15 * MINUTE),
         ("api_version instance", 60 * MINUTE),
@@ -150,7 +169,7 @@ def test_no_two_jobs_share_a_name(tmp_path: Path) -> None:
     """The scheduler would refuse the second one, and with it the start."""
     names = [job.name for job in daemon_of(many(tmp_path)).jobs()]
 
-    assert len(names) == len(set(names)) == 10
+    assert len(names) == len(set(names)) == 13
     assert names[:2] == [TICK, PRUNE]
 
 
@@ -179,7 +198,7 @@ def test_everything_configured_counts_as_monitored(tmp_path: Path) -> None:
         tokens=frozenset({"market", "bank"}),
         app_ids=frozenset({"61", "62"}),
         versions=frozenset({"v25.0", "v24.0"}),
-        probes=frozenset({"account", "token", "app", "api_version"}),
+        probes=frozenset({"account", "templates", "token", "app", "api_version"}),
         rules=frozenset(rule.name for rule in RULES),
     )
 
@@ -358,6 +377,118 @@ def test_old_history_is_forgotten_and_the_present_is_not(tmp_path: Path) -> None
     asyncio.run(story())
 
 
+# --- webhooks ---------------------------------------------------------------------------------------------------------
+
+ZOE = Customer(phone="493023125042", name="Zoe", user_id="DE.1234567890123456")
+VERIFY_TOKEN = "a-word-of-ours"
+
+
+def told(number: Number, word: str, at: datetime, **options: Any) -> Event:
+    """Meta tells a status of the one message there is."""
+    item = status(wamid(ZOE.phone, "3A4A6599AEE0381014"), word, at, ZOE, **options)
+    return Event(waba_id=number.waba_id, field=MESSAGES, at=at, item=item, number=number, customer=ZOE)
+
+
+async def take(bench: Bench, *events: Event) -> bool:
+    """The daemon takes in one body that tells all of these, now."""
+    body = encode(body_of(events))
+    return await bench.daemon.intake.take(body, app_id=bench.app.id, now=bench.clock.now().timestamp())
+
+
+def test_webhooks_are_taken_of_apps_with_a_verify_token_by_either_secret(tmp_path: Path) -> None:
+    path = tmp_path / "wamon.toml"
+    text = MANY.replace('name = "shop"', 'name = "shop"\nverify_token = "shop-word"\nprevious_app_secret = "former00"')
+    path.write_text(f'database = "wamon.db"\n{text}', encoding="utf-8")
+
+    (sender,) = senders(load_settings(path, {}, rules=RULES, default_paths=()))
+
+    assert (sender.name, sender.app_id, sender.verify_token) == ("shop", "61", "shop-word")
+    assert sender.secrets == ("0123456789abcdef0123456789abcdef", "former00")
+    assert "word" not in repr(sender)
+    assert "former00" not in repr(sender)
+
+
+def test_statuses_show_at_the_next_tick(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path, verify_token=VERIFY_TOKEN)
+        async with bench.started() as daemon:
+            number = next(iter(bench.world.numbers.values()))
+            assert await take(bench, told(number, "sent", bench.clock.now()))
+            assert b'status="sent"' not in daemon.scrape(False)
+
+            await daemon.tick()
+
+            shown = daemon.scrape(False).decode()
+            labels = f'phone_number_id="{number.id}",status="{{}}",waba_id="{number.waba_id}"'
+            assert f"whatsapp_message_statuses_total{{{labels.format('sent')}}} 1.0" in shown
+            assert f"whatsapp_message_statuses_total{{{labels.format('delivered')}}} 0.0" in shown
+
+    asyncio.run(story())
+
+
+def test_books_show_at_once_after_a_restart(tmp_path: Path) -> None:
+    """A counter that is away at the first scrape would look like a reset."""
+
+    async def story() -> None:
+        bench = Bench(tmp_path, verify_token=VERIFY_TOKEN)
+        async with bench.started():
+            number = next(iter(bench.world.numbers.values()))
+            assert await take(bench, told(number, "sent", bench.clock.now()))
+
+        again = Bench(tmp_path, verify_token=VERIFY_TOKEN)
+        async with again.daemon.opened():
+            shown = again.daemon.scrape(False).decode()
+
+        assert re.search(r'^whatsapp_message_statuses_total\{[^}]*status="sent"[^}]*\} 1\.0$', shown, re.MULTILINE)
+
+    asyncio.run(story())
+
+
+def test_messages_older_than_the_retention_are_forgotten(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path, verify_token=VERIFY_TOKEN, message_retention_days="8")
+        async with bench.started() as daemon:
+            number = next(iter(bench.world.numbers.values()))
+            sent = told(number, "sent", bench.clock.now())
+            assert await take(bench, sent)
+
+            bench.clock.advance(timedelta(days=7, hours=23).total_seconds())
+            await daemon.prune()
+            assert await take(bench, sent)
+            assert duplicates(daemon) == 1
+
+            # The last message of a day goes when the first one of it could have gone a day ago.
+            bench.clock.advance(timedelta(days=1, hours=1).total_seconds())
+            await daemon.prune()
+            assert await take(bench, sent)
+            assert duplicates(daemon) == 1
+
+    asyncio.run(story())
+
+
+def duplicates(daemon: Daemon) -> int:
+    return sum(count for key, count in daemon.intake.books.totals.items() if key[0] == books.DUPLICATES)
+
+
+def test_webhooks_that_cannot_be_kept_make_it_not_ready_until_they_can(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path, verify_token=VERIFY_TOKEN)
+        async with bench.started() as daemon:
+            number = next(iter(bench.world.numbers.values()))
+            sent = told(number, "sent", bench.clock.now())
+            await daemon.store.close()
+            assert not await take(bench, sent)
+
+            assert (daemon.health().is_healthy, daemon.health().is_ready) == (True, False)
+            assert len(daemon.health().not_ready_reasons) == 1
+
+            await daemon.store.open()
+            assert await take(bench, sent)
+            assert daemon.health().is_ready
+
+    asyncio.run(story())
+
+
 # --- who is told ------------------------------------------------------------------------------------------------------
 
 WEBHOOK = {"slack_webhook_url": "https://hooks.slack.com/services/T/B/x"}
@@ -481,6 +612,77 @@ def test_run_serves_polls_and_stops_when_told(tmp_path: Path) -> None:
             async with httpx.AsyncClient() as client:
                 await client.get(url)
         await _can_be_opened(tmp_path / "wamon.db")
+
+    asyncio.run(story())
+
+
+def test_run_shakes_hands_takes_webhooks_and_looks_at_once_where_they_say_so(tmp_path: Path) -> None:
+    async def story() -> None:
+        clock = SystemClock(speed=100.0)
+        world = World.small(clock.now)
+        app = next(iter(world.apps.values()))
+        number = next(iter(world.numbers.values()))
+        settings = settings_for(world, tmp_path, verify_token=VERIFY_TOKEN, poll_interval="86400")
+        daemon = Daemon(settings, clock=clock, random=random.Random(0), transport=Meta(world))
+        stop = asyncio.Event()
+        urls: dict[str, str] = {}
+        is_listening = asyncio.Event()
+
+        def listening(url: str) -> None:
+            urls["private"] = url
+            is_listening.set()
+
+        def looks() -> int:
+            return sum(call.path == f"/{number.waba_id}" for call in world.calls)
+
+        async def post(event: Event) -> httpx.Response:
+            body = encode(body_of([event]))
+            headers = {SIGNATURE_HEADER: signature(app.secret, body)}
+            return await client.post(f"{urls['public']}/webhook", content=body, headers=headers)
+
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks, httpx.AsyncClient() as client:
+            life = tasks.create_task(
+                daemon.run(stop, listening=listening, receiving=partial(urls.__setitem__, "public"))
+            )
+            await is_listening.wait()
+            asked = {"hub.mode": "subscribe", "hub.challenge": "1158201444", "hub.verify_token": VERIFY_TOKEN}
+            hands = await client.get(f"{urls['public']}/webhook/default", params=asked)
+            taken = await post(told(number, "sent", clock.now()))
+            while looks() < 1:
+                await clock.sleep(1)
+            number.quality_rating = "RED"
+            item: dict[str, object] = {"display_phone_number": number.display_phone_number, "event": "FLAGGED"}
+            hinted = await post(
+                Event(waba_id=number.waba_id, field="phone_number_quality_update", at=clock.now(), item=item)
+            )
+            while looks() < 2:
+                await clock.sleep(1)
+            while "whatsapp_message_statuses_total" not in (await client.get(f"{urls['private']}/metrics")).text:
+                await clock.sleep(1)
+            elsewhere = await client.get(f"{urls['public']}/metrics")
+            stop.set()
+            await life
+
+        assert (hands.status_code, hands.text) == (200, "1158201444")
+        assert (taken.status_code, hinted.status_code, elsewhere.status_code) == (200, 200, 404)
+        with pytest.raises(httpx.ConnectError):
+            async with httpx.AsyncClient() as client:
+                await client.get(urls["public"])
+
+    asyncio.run(story())
+
+
+def test_without_a_verify_token_nothing_is_open_to_the_public(tmp_path: Path) -> None:
+    async def story() -> None:
+        clock = SystemClock(speed=100.0)
+        world = World.small(clock.now)
+        daemon = Daemon(settings_for(world, tmp_path), clock=clock, random=random.Random(0), transport=Meta(world))
+        stop = asyncio.Event()
+        heard: list[str] = []
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await daemon.run(stop, listening=lambda _url: stop.set(), receiving=heard.append)
+
+        assert heard == []
 
     asyncio.run(story())
 

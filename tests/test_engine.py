@@ -20,9 +20,9 @@ from wamon.core.step import Policy
 from wamon.core.timing import Moment
 from wamon.engine import Engine
 from wamon.metrics.exposition import Exposition
-from wamon.probes import SIGNALS
 from wamon.probes.account import PHONE_STATUS, QUALITY_RATING
 from wamon.rules import RULES
+from wamon.signals import SIGNALS
 from wamon.store import SqliteStore
 
 WABA = Subject.waba("100")

@@ -22,11 +22,12 @@ from wamon.core.step import PROBE_RUNS, Policy
 from wamon.core.targets import AccountTarget, AppTarget, InstanceTarget, Target, TokenTarget
 from wamon.core.timing import Moment
 from wamon.engine import Engine
-from wamon.polling import FIRST_ROUND_CONCURRENCY, Poller, Watch
-from wamon.probes import PROBES, SIGNALS, account, api_version, app, token
+from wamon.polling import FIRST_ROUND_CONCURRENCY, HINT_SECONDS, Poller, Watch
+from wamon.probes import PROBES, account, api_version, app, token
 from wamon.probes.account import QUALITY_RATING, TOKEN_ASSET_ACCESS
 from wamon.probes.evidence import TOKEN_VALID
 from wamon.schedule import Job
+from wamon.signals import SIGNALS
 from wamon.store import SqliteStore
 
 MINUTE = timedelta(minutes=1)
@@ -530,6 +531,162 @@ def _ask_once(target: AccountTarget) -> ProbeSteps:
 _ONE_QUESTION = Probe(
     name="account", target=AccountTarget, run=_ask_once, signals=(), interval=MINUTE, doc="Asks for one field."
 )
+
+
+# --- hints ------------------------------------------------------------------------------------------------------------
+
+
+class RestingClock(FakeClock):
+    """A clock whose sleeper rests until it is woken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rests = asyncio.Event()
+        self._woken = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self._rests.set()
+        await self._woken.wait()
+        self._woken.clear()
+        await super().sleep(seconds)
+
+    async def rest(self) -> None:
+        """Wait until somebody sleeps."""
+        await self._rests.wait()
+        self._rests.clear()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+
+def about(waba_id: str, target: Callable[[], Target] | None = None) -> Watch:
+    """A watch with one question over an account."""
+    known = AccountTarget(name=waba_id, waba_id=waba_id, token="main", version="v25.0")
+    return Watch(
+        probe=_ONE_QUESTION, subject=Subject.waba(waba_id), target=target or (lambda: known), interval=15 * MINUTE
+    )
+
+
+def test_hint_is_answered_by_each_probe_of_its_subject_and_by_no_other(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with opened(tmp_path) as bench:
+            mine, other = Subject.waba(bench.rig.waba_id), list(bench.rig.world.wabas)[1]
+            watches = [bench.account(), about(other), bench.app(), about(bench.rig.waba_id)]
+
+            bench.poller.hint(mine)
+            await bench.poller.answer_hints(watches)
+
+            assert [(polled.probe, polled.target, polled.interval) for polled in bench.told] == [
+                ("account", mine, MINUTE),
+                ("account", mine, 15 * MINUTE),
+            ]
+
+    asyncio.run(story())
+
+
+def test_hint_is_answered_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with opened(tmp_path) as bench:
+            for _ in range(50):
+                bench.poller.hint(Subject.waba(bench.rig.waba_id))
+
+            await bench.poller.answer_hints([bench.account()])
+            await bench.poller.answer_hints([bench.account()])
+
+            assert len(bench.told) == 1
+
+    asyncio.run(story())
+
+
+def test_hint_at_what_nobody_watches_is_ignored(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with opened(tmp_path) as bench:
+            bench.poller.hint(Subject.waba("999"))
+
+            await bench.poller.answer_hints([bench.account(), bench.app()])
+
+            assert (bench.told, bench.calls) == ([], [])
+
+    asyncio.run(story())
+
+
+def test_burst_of_hints_is_one_look_at_once_and_one_after_the_pause(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with opened(tmp_path) as bench:
+            clock = RestingClock()
+            poller = Poller(
+                client=bench.rig.client, budget=bench.rig.budget, engine=bench.engine, clock=clock, observer=bench
+            )
+            following = asyncio.create_task(poller.follow_hints([bench.account()]))
+
+            for _ in range(50):
+                poller.hint(Subject.waba(bench.rig.waba_id))
+            await clock.rest()
+            assert len(bench.told) == 1
+
+            for _ in range(50):
+                poller.hint(Subject.waba(bench.rig.waba_id))
+                await asyncio.sleep(0)
+            assert len(bench.told) == 1
+
+            clock.wake()
+            await clock.rest()
+            assert len(bench.told) == 2
+            assert clock.slept == [HINT_SECONDS]
+            following.cancel()
+
+    asyncio.run(story())
+
+
+def test_hint_during_the_look_is_answered_by_another_one(tmp_path: Path) -> None:
+    """What it tells may have happened after Meta wrote the answer that is on its way."""
+
+    async def story() -> None:
+        async with opened(tmp_path) as bench:
+            mine = Subject.waba(bench.rig.waba_id)
+            clock = RestingClock()
+            poller = Poller(
+                client=bench.rig.client, budget=bench.rig.budget, engine=bench.engine, clock=clock, observer=bench
+            )
+            hints = [mine]
+
+            def hinting() -> Target:
+                while hints:
+                    poller.hint(hints.pop())
+                return AccountTarget(name="market", waba_id=bench.rig.waba_id, token="main", version="v25.0")
+
+            following = asyncio.create_task(poller.follow_hints([about(bench.rig.waba_id, hinting)]))
+            poller.hint(mine)
+            await clock.rest()
+            assert len(bench.told) == 1
+
+            clock.wake()
+            await clock.rest()
+            assert len(bench.told) == 2
+            following.cancel()
+
+    asyncio.run(story())
+
+
+def test_look_that_breaks_does_not_end_the_following_of_hints(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with opened(tmp_path) as bench:
+            failures = [ZeroDivisionError()]
+
+            def broken_once() -> Target:
+                if failures:
+                    raise failures.pop()
+                return AccountTarget(name="market", waba_id=bench.rig.waba_id, token="main", version="v25.0")
+
+            watches = [about(bench.rig.waba_id, broken_once)]
+            for _ in range(2):
+                bench.poller.hint(Subject.waba(bench.rig.waba_id))
+                await bench.poller.answer_hints(watches)
+
+            assert len(bench.told) == 1
+
+    asyncio.run(story())
+
 
 # --- the jobs ---------------------------------------------------------------------------------------------------------
 

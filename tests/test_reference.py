@@ -11,8 +11,8 @@ from wamon.config.schema import AccountTable, AppTable, Keys
 from wamon.config.sources import SECRET_KEYS, variable
 from wamon.core import error_codes
 from wamon.metrics.reference import metric_rows
-from wamon.probes import SIGNALS
 from wamon.rules import RULES
+from wamon.signals import SIGNALS
 
 
 def headings(text: str) -> list[str]:

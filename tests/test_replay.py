@@ -115,6 +115,25 @@ def test_accounts_that_are_not_watched_are_counted_only() -> None:
     assert total(replayed, books.UNMONITORED) == {"replay": 1}
 
 
+def test_stamp_beyond_all_calendars_is_none() -> None:
+    absurd = body({"id": "one", "status": "sent", "timestamp": "0012300000019999999999999"})
+
+    assert played([record(absurd)]).first_at == START
+
+
+def test_accounts_are_found_as_the_envelope_finds_them() -> None:
+    numeric = body(status("one", "sent", START))
+    numeric["entry"][0]["id"] = int(WABA_ID)
+    gone = {"event": "ACCOUNT_DELETED", "waba_info": {"waba_id": "777", "owner_business_id": "1"}}
+    partner = {"id": "1", "time": 1795341600, "changes": [{"field": "account_update", "value": gone}]}
+
+    replayed = played([record(numeric, START), record({"object": "x", "entry": [partner]}, START)])
+
+    assert total(replayed, books.STATUSES) == {"sent": 1}
+    assert total(replayed, books.UNMONITORED) == {}
+    assert [str(transition.subject) for transition in replayed.transitions] == ["waba waba_id=777"]
+
+
 def test_nothing_to_replay_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="nothing to replay"):
         played([])

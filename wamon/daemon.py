@@ -188,7 +188,8 @@ class Daemon:
             stack.push_async_callback(self.store.close)
             await self.engine.start(signals_by_name(SIGNALS), self.monitored())
             await self.intake.start()
-            self.exposition.show_totals(self.intake.changed_totals())
+            # The figures are not stored: without them the first polls would find every delivery alert unconfirmed.
+            await self.tick()
             self.instruments.reloaded(is_successful=True)
             await self.outbox.recover()
             yield

@@ -21,6 +21,7 @@ from wamon.core.ports import Ledger, Quarantined
 from wamon.core.state import Heard
 from wamon.core.timing import Clock
 from wamon.engine import Engine
+from wamon.webhooks.digest import Digests
 from wamon.webhooks.envelope import Post, decode, quarantine
 from wamon.webhooks.field import Directory, Field, Heed, Notice, WebhookShapeError
 from wamon.webhooks.fields import FIELDS
@@ -97,7 +98,7 @@ class Intake:
         self._readers: dict[str, Field] = {each.name: each for each in FIELDS}
         self._committer = _Committer(ledger, clock, observer, company_seconds)
         self._hearing = asyncio.Lock()
-        self._digest_key = b""
+        self._digests = Digests(b"")
         self._last_events: dict[str, dict[str, float]] = {}
         self._heard_of: set[str] = set()
         self._signatures = _Signatures()
@@ -106,7 +107,7 @@ class Intake:
 
     async def start(self) -> None:
         """Take up the books and the digest key. Raises StoreError. The engine must have its state."""
-        self._digest_key = await self._ledger.digest_key()
+        self._digests = Digests(await self._ledger.digest_key())
         self._committer.books = Books(await self._ledger.tallied())
         self._listening_since = self._clock.now().timestamp()
         snapshot = self._engine.state.snapshot
@@ -147,7 +148,7 @@ class Intake:
 
     async def take(self, body: bytes, *, app_id: str, now: float) -> bool:
         """Take in a body that is believed, received at `now` (unix seconds); false when it could not be kept."""
-        post = decode(body, received_at=now, digest_key=self._digest_key, watched=self._watched, app_id=app_id)
+        post = decode(body, received_at=now, digests=self._digests, watched=self._watched, app_id=app_id)
         if post.notices and not await self._hear(post):
             return False
         if not await self._committer.enter(post):

@@ -255,9 +255,18 @@ def _accounts(records: Iterable[Record]) -> Mapping[str, frozenset[str]]:
     named: dict[str, frozenset[str]] = {}
     for record in records:
         for entry in _items(_parsed(record.body), "entry"):
-            if isinstance(entry.get("id"), str):
-                named[entry["id"]] = frozenset()
+            for change in _items(entry, "changes"):
+                # What concerns partners has the business portfolio's id in the entry, and the account within.
+                info = _inside(_inside(change, "value"), "waba_info")
+                waba_id = info.get("waba_id", entry.get("id"))
+                if isinstance(waba_id, str | int):
+                    named[str(waba_id)] = frozenset()
     return named
+
+
+def _inside(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = found.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _items(found: Any, name: str) -> Iterator[dict[str, Any]]:
@@ -268,5 +277,5 @@ def _items(found: Any, name: str) -> Iterator[dict[str, Any]]:
 def _seconds(told: object) -> Iterator[int]:
     """A believable unix stamp: after 2009, when WhatsApp began, and before 2100."""
     text = str(told)
-    if text.isdecimal() and 1_230_000_000 < int(text[:12]) < 4_102_444_800:
+    if text.isdecimal() and len(text) <= 12 and 1_230_000_000 < int(text) < 4_102_444_800:
         yield int(text)

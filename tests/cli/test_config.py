@@ -41,11 +41,11 @@ def test_check_tells_what_was_understood_and_what_it_costs() -> None:
 
     assert result.exit_code == 0
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
-    assert "default 1029 default default all 60 30.0% 1.2%" in lines
+    assert "default 1029 default default all 64 32.0% 1.3%" in lines
     assert "token default 1 WABA, app 61, inspected by its app" in lines
     assert "app default 61, its webhook fields are watched" in lines
     assert "receivers Slack incoming webhook" in lines
-    assert "polling accounts every 60 s, tokens and apps every 900 s" in lines
+    assert "polling accounts every 60 s, tokens, apps and templates every 900 s" in lines
     assert lines[-1] == "OK"
     assert "canary" not in result.output
 
@@ -61,15 +61,25 @@ def test_check_as_json() -> None:
             "token": "default",
             "app": None,
             "phone_number_ids": [],
-            "calls_per_hour": 12.0,
-            "share_of_small_quota": 0.06,
-            "share_of_large_quota": 0.0024,
+            "calls_per_hour": 16.0,
+            "share_of_small_quota": 0.08,
+            "share_of_large_quota": 0.0032,
         }
     ]
     assert understood["graph_version"] == "v24.0"
     assert understood["warnings"] == [
         "no receiver: alerts are only logged; set WAMON_SLACK_WEBHOOK_URL, or a bot token and a channel"
     ]
+
+
+def test_check_tells_where_webhooks_are_received() -> None:
+    app = {"WAMON_APP_ID": "61", "WAMON_APP_SECRET": "s3cret", "WAMON_VERIFY_TOKEN": "canary"}
+
+    with_token, without = run("check", **ONE, **app), run("check", **ONE)
+
+    assert "webhooks at 0.0.0.0:8080: /webhook, /webhook/default" in " ".join(with_token.stdout.split())
+    assert "webhooks not received: set a verify_token" in " ".join(without.stdout.split())
+    assert "canary" not in with_token.output
 
 
 def test_check_of_a_file_with_changed_rules(tmp_path: Path) -> None:

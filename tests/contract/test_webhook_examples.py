@@ -9,6 +9,7 @@ import yaml
 from tests.tools import require_contract
 from tests.webhooks.posting import APP_ID, KEY, RECEIVED_AT, events, quarantined, unmonitored, unrecognised
 from wamon.core.delivery import SENT
+from wamon.webhooks.digest import Digests
 from wamon.webhooks.envelope import Post, decode
 
 WABA_IDS = ("419561257915477", "102290129340398")
@@ -50,7 +51,7 @@ def examples(contract: dict[str, Any]) -> dict[str, Any]:
 def read(body: object, *, numbers: frozenset[str] = frozenset()) -> Post:
     watched = dict.fromkeys(WABA_IDS, numbers)
     raw = json.dumps(body).encode()
-    return decode(raw, received_at=RECEIVED_AT, digest_key=KEY, watched=watched, app_id=APP_ID)
+    return decode(raw, received_at=RECEIVED_AT, digests=Digests(KEY), watched=watched, app_id=APP_ID)
 
 
 def test_every_example_is_one_event_of_its_field(contract: dict[str, Any]) -> None:

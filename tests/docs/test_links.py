@@ -9,9 +9,12 @@ import click
 import pytest
 
 from wamon.cli import COMMANDS, main
-from wamon.config.schema import TABLES, Keys
+from wamon.config.rules import dataclass_keys
+from wamon.config.schema import REQUIRED_SCOPES, TABLES, AccountTable, Keys
 from wamon.config.sources import CONFIG_VARIABLE, FILE_SUFFIX, SECRET_KEYS, variable
+from wamon.metrics.reference import metric_rows
 from wamon.rules import RULES
+from wamon.signals import SIGNALS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
@@ -21,6 +24,9 @@ CODE = re.compile(r"`[^`\n]+`")
 LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\((?P<target>[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)")
 VARIABLES = {variable(key) for key in Keys.model_fields if key not in TABLES} | {CONFIG_VARIABLE}
 VARIABLES |= {variable(f"{key}{FILE_SUFFIX}") for key in SECRET_KEYS}
+SECRET_FILE_KEYS = {f"{key}{FILE_SUFFIX}" for key in SECRET_KEYS}
+# Meta's permissions are spelled like metrics.
+SCOPES = {*REQUIRED_SCOPES, "whatsapp_business_account"}
 # Belongs to the tests, and CONTRIBUTING may name it.
 VARIABLES |= {"WAMON_REQUIRE_TOOLS"}
 
@@ -202,7 +208,27 @@ def test_readme_names_what_a_first_account_needs() -> None:
 
     needed = {"WAMON_WABA_ID", "WAMON_ACCESS_TOKEN", "WAMON_SLACK_WEBHOOK_URL", "WAMON_APP_ID", "WAMON_APP_SECRET"}
     needed |= {"WAMON_SLACK_BOT_TOKEN", "WAMON_SLACK_CHANNEL", "WAMON_DATABASE", "WAMON_PRIVATE_LISTEN"}
+    needed |= {"WAMON_VERIFY_TOKEN", "WAMON_PUBLIC_LISTEN", "WAMON_MESSAGE_RETENTION_DAYS"}
     assert {name for name in needed if name not in text} == set()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_every_metric_and_alert_that_is_named_exists(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+
+    metrics = set(re.findall(r"`((?:whatsapp|wamon)_\w+?)(?:_bucket|_count|_sum)?[`{]", text))
+    alerts = set(re.findall(r"`((?:WhatsApp|Wamon)(?:[A-Z][a-z]+)+)`", text))
+    assert metrics - {row.name for row in metric_rows(SIGNALS)} - SCOPES == set()
+    assert alerts - {name for rule in RULES for name in (rule.name, *rule.alertnames.values())} == set()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_every_key_that_is_set_in_an_example_exists(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+
+    keys = set(re.findall(r"`([a-z]+_[a-z_]+) = ", text))
+    thresholds = {key.key for rule in RULES for key in dataclass_keys(rule.params)}
+    assert keys - set(Keys.model_fields) - set(AccountTable.model_fields) - thresholds - SECRET_FILE_KEYS == set()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)

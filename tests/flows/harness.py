@@ -114,12 +114,16 @@ class Flow:
         await self._running.enter_async_context(self.daemon.opened())
         started_at = self.clock.monotonic()
         self._agenda = [
-            (started_at + job.first_after.total_seconds(), number, job) for number, job in enumerate(self.daemon.jobs())
+            (started_at + job.first_after.total_seconds(), number, job) for number, job in enumerate(self.jobs())
         ]
         heapq.heapify(self._agenda)
         self._notify_at = self.clock.now()
         await self.daemon.first_round()
         await self._notify()
+
+    def jobs(self) -> tuple[Job, ...]:
+        """What is done as time passes."""
+        return self.daemon.jobs()
 
     async def stop(self) -> None:
         await self._running.aclose()

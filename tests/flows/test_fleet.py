@@ -12,22 +12,39 @@ from wamon.sim.world import World
 async def test_a_thousand_numbers_in_fifty_accounts_cost_fifty_calls_a_cycle(tmp_path: Path) -> None:
     async with Flow(tmp_path, world=World.fleet, accounts=50) as flow:
         first_cycle = flow.calls()
-        assert [flow.calls(f"/{waba_id}") for waba_id in flow.world.wabas] == [1] * 50
+        accounts = [f"/{waba_id}" for waba_id in flow.world.wabas]
+        templates = [f"{account}/message_templates" for account in accounts]
+        assert [flow.calls(path) for path in accounts] == [1] * 50
+        assert [flow.calls(path) for path in templates] == [1] * 50
         assert flow.calls("/debug_token") == 1
         assert flow.calls(f"/{flow.app.id}/subscriptions") == 1
-        assert first_cycle == 52
+        assert first_cycle == 102
 
         # The next cycles are spread: each account has its own second of the minute.
         await flow.run(minutes=1.5)
         second_cycle_at = flow.clock.now()
         await flow.run(minutes=1)
 
-        assert [flow.calls(f"/{waba_id}", since=second_cycle_at) for waba_id in flow.world.wabas] == [1] * 50
-        moments = [call.at for call in flow.world.calls if call.at > second_cycle_at]
+        assert [flow.calls(path, since=second_cycle_at) for path in accounts] == [1] * 50
+        moments = [call.at for call in flow.world.calls if call.at > second_cycle_at and call.path in accounts]
         assert len(moments) == 50
         assert len({moment.replace(microsecond=0) for moment in moments}) > 25
         assert len(flow.samples("whatsapp_phone_number_quality_rating", rating="GREEN")) == 1000
         assert await flow.announced() == []
+
+
+@simulated
+async def test_templates_of_fifty_accounts_cost_one_call_each_a_slow_cycle_and_come_spread(tmp_path: Path) -> None:
+    async with Flow(tmp_path, world=World.fleet, accounts=50) as flow:
+        # The first slow cycle after the first round is between half an interval and one and a half away.
+        await flow.run(minutes=22.5)
+        cycle_at = flow.clock.now()
+        await flow.run(minutes=15)
+
+        templates = [f"/{waba_id}/message_templates" for waba_id in flow.world.wabas]
+        assert [flow.calls(path, since=cycle_at) for path in templates] == [1] * 50
+        moments = [call.at for call in flow.world.calls if call.at > cycle_at and call.path in templates]
+        assert len({moment.replace(second=0, microsecond=0) for moment in moments}) > 10
 
 
 @simulated

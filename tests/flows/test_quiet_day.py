@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.flows.harness import Flow, simulated
 from wamon.core.ports import signals_by_name
-from wamon.probes import SIGNALS
+from wamon.signals import SIGNALS
 
 
 @simulated
@@ -20,5 +20,6 @@ async def test_healthy_day_is_silent_and_leaves_next_to_no_history(tmp_path: Pat
         history = await flow.daemon.store.history(signals_by_name(SIGNALS), since=started_at + timedelta(minutes=1))
         assert history == ()
         assert flow.metric("wamon_probe_runs_total", probe="account", outcome="ok") == 2 * (1 + 6 * 24)
-        assert flow.calls(since=started_at) == 2 * 6 * 24 + 2 * 4 * 24
+        # The accounts each cycle; token, app and the templates of each account each slow cycle.
+        assert flow.calls(since=started_at) == 2 * 6 * 24 + (2 + 2) * 4 * 24
         assert flow.daemon.health().is_ready

@@ -136,7 +136,9 @@ async def test_two_accounts_on_one_token_cost_one_debug_token_a_slow_cycle(tmp_p
         assert flow.calls(f"/{flow.app.id}/subscriptions", since=started_at) == 4
         assert flow.calls(f"/{first}", since=started_at) == 60
         assert flow.calls(f"/{second}", since=started_at) == 60
-        assert flow.calls(since=started_at) == 128
+        assert flow.calls(f"/{first}/message_templates", since=started_at) == 4
+        assert flow.calls(f"/{second}/message_templates", since=started_at) == 4
+        assert flow.calls(since=started_at) == 136
 
 
 @simulated

@@ -24,7 +24,8 @@ async def test_phone_number_id_where_a_waba_id_belongs_is_named_as_such(tmp_path
             "waba_id, and this one into phone_number_ids"
         )
         assert fault == advice
-        assert flow.metric("wamon_probe_outcome", waba_id=number, outcome="refused") == 1
+        for probe in ("account", "templates"):
+            assert flow.metric("wamon_probe_outcome", probe=probe, waba_id=number, outcome="refused") == 1
         assert flow.metric("whatsapp_token_valid") == 1
         assert await flow.announced() == [("WamonCannotSee", "open", "warning")]
         assert advice in flow.last_message
@@ -57,17 +58,19 @@ async def test_failing_probe_is_logged_when_it_begins_and_when_it_ends(
     async with Flow(tmp_path) as flow:
         await flow.restart(waba_id=flow.number.id)
         await flow.run(minutes=10)
-        began = [(record.getMessage(), vars(record)["outcome"]) for record in caplog.records]
-        assert "is a phone number id, not a WABA id" in vars(caplog.records[0])["reason"]
+        began = {vars(record)["probe"]: vars(record) for record in caplog.records}
+        assert "is a phone number id, not a WABA id" in began["account"]["reason"]
 
         outage = flow.world.faults.add("reset", path=lambda path: path == "/debug_token")
         await flow.run(minutes=20)
         flow.world.faults.remove(outage)
         await flow.run(minutes=20)
 
-        assert began == [("probe failed", "refused")]
-        assert [record.getMessage() for record in caplog.records] == [
-            "probe failed",
-            "probe failed",
-            "probe answers again",
+        assert {probe: told["outcome"] for probe, told in began.items()} == {
+            "account": "refused",
+            "templates": "refused",
+        }
+        assert [(vars(record)["probe"], record.getMessage()) for record in caplog.records[2:]] == [
+            ("token", "probe failed"),
+            ("token", "probe answers again"),
         ]

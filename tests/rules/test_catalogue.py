@@ -25,8 +25,8 @@ from wamon.core.health import (
     Value,
 )
 from wamon.core.ports import Owner, Rule, View
-from wamon.probes import SIGNALS
 from wamon.rules import RULES
+from wamon.signals import SIGNALS
 
 T = TypeVar("T", bound=Value)
 
@@ -42,6 +42,10 @@ SUBJECTS = {
     SubjectKind.SENDER: Subject.sender("2", "waba", "2"),
     SubjectKind.API_VERSION: Subject.api_version("v25.0"),
     SubjectKind.PROBE: Subject.probe("account", Subject.waba("2")),
+    SubjectKind.RESTRICTION: Subject.restriction("2", "RESTRICTED_BIZ_INITIATED_MESSAGING"),
+    SubjectKind.ACCOUNT_ALERT: Subject.account_alert("2", "INCREASED_CAPABILITIES_ELIGIBILITY_FAILED"),
+    SubjectKind.TEMPLATE: Subject.template("2", "order_shipped", "en_US"),
+    SubjectKind.FLOW: Subject.flow("2", "4", "ENDPOINT_ERROR_RATE"),
 }
 
 # ALERTING section 10: what older runbooks claim, in the forms in which people write it.
@@ -69,11 +73,18 @@ def test_rules_and_their_alert_names_do_not_collide() -> None:
     shared = {name: rules for name, rules in owners.items() if len(rules) > 1}
 
     assert len({rule.name for rule in RULES}) == len(RULES)
-    # One name in METRICS.md, two kinds of subject: the app's callback and the WABA's override of it.
-    assert shared == {"WhatsAppWebhookCallbackDrift": {"WhatsAppWebhookCallbackDrift", "WhatsAppWebhookOverrideDrift"}}
+    # One name in METRICS.md, two things to judge.
+    assert shared == {
+        # The app's callback, and the WABA's override of it.
+        "WhatsAppWebhookCallbackDrift": {"WhatsAppWebhookCallbackDrift", "WhatsAppWebhookOverrideDrift"},
+        # The account, and each restriction on it, which has an end of its own.
+        "WhatsAppAccountRestricted": {"WhatsAppAccountRestricted", "WhatsAppRestrictionActive"},
+        # All messages, and one-time passwords, which nobody waits for as long.
+        "WhatsAppDeliverySlow": {"WhatsAppDeliverySlow", "WhatsAppAuthenticationDeliverySlow"},
+    }
 
 
-def test_every_alert_of_the_first_issue_has_a_rule() -> None:
+def test_every_alert_of_the_first_issues_has_a_rule_and_its_severities() -> None:
     found = {(name, str(severity)) for rule in RULES for severity, name in rule.alertnames.items()}
 
     assert found == {
@@ -83,7 +94,11 @@ def test_every_alert_of_the_first_issue_has_a_rule() -> None:
         ("WhatsAppPhoneNumberDegraded", "warning"),
         ("WhatsAppSendLimited", "warning"),
         ("WhatsAppCannotSend", "critical"),
+        ("WhatsAppAccountRestricted", "warning"),
         ("WhatsAppAccountRestricted", "critical"),
+        ("WhatsAppAccountAlert", "warning"),
+        ("WhatsAppAccountAlert", "critical"),
+        ("WhatsAppSecurityEvent", "critical"),
         ("WhatsAppTokenInvalid", "critical"),
         ("WhatsAppTokenExpiring", "warning"),
         ("WhatsAppTokenExpiring", "critical"),
@@ -96,6 +111,27 @@ def test_every_alert_of_the_first_issue_has_a_rule() -> None:
         ("WhatsAppApiVersionExpiring", "warning"),
         ("WhatsAppApiVersionExpiring", "critical"),
         ("WhatsAppApiVersionServedDiffers", "warning"),
+        ("WhatsAppFailureRatioHigh", "warning"),
+        ("WhatsAppFailureRatioHigh", "critical"),
+        ("WhatsAppBounceRatioHigh", "warning"),
+        ("WhatsAppBounceRatioHigh", "critical"),
+        ("WhatsAppSilentDrop", "warning"),
+        ("WhatsAppDeliverySlow", "warning"),
+        ("WhatsAppWebhookLagHigh", "critical"),
+        ("WhatsAppOptOutsHigh", "warning"),
+        ("WhatsAppPaymentBlocked", "critical"),
+        ("WhatsAppSpamRateLimited", "critical"),
+        ("WhatsAppThroughputLimited", "warning"),
+        ("WhatsAppWebhookSilence", "critical"),
+        ("WamonWebhookBadSignatures", "warning"),
+        ("WamonWebhookBadSignatures", "critical"),
+        ("WhatsAppTemplatePaused", "warning"),
+        ("WhatsAppTemplateDisabled", "warning"),
+        ("WhatsAppTemplateRejected", "warning"),
+        ("WhatsAppTemplateQualityLow", "warning"),
+        ("WhatsAppTemplateRecategorised", "warning"),
+        ("WhatsAppTemplatePendingLong", "info"),
+        ("WhatsAppFlowUnhealthy", "warning"),
         ("WamonCannotSee", "warning"),
         ("WamonCannotSee", "critical"),
         ("WamonQuotaNearlyUsed", "warning"),

@@ -82,7 +82,7 @@ def test_slow_delivery_is_told_with_its_threshold() -> None:
         W,
         NOW,
         "Delivery is slow: 5% of messages take longer than 12 min 30 s",
-        evidence=[("95th percentile", "12 min 30 s, by the 1,200 of the last 15 minutes"), ("Threshold", "5 min")],
+        evidence=[("95th percentile", "12 min 30 s, by the 1,200 of the last minutes"), ("Threshold", "5 min")],
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from wamon.core import books
 from wamon.core.books import TallyKey
+from wamon.webhooks.digest import Digests
 from wamon.webhooks.envelope import Post, decode
 
 PAYLOADS = Path(__file__).parents[1] / "payloads" / "webhooks"
@@ -39,7 +40,7 @@ def post(
 ) -> Post:
     """What becomes of a body, given as bytes or as a JSON value."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return decode(raw, received_at=received_at, digest_key=key, watched=watched, app_id=APP_ID)
+    return decode(raw, received_at=received_at, digests=Digests(key), watched=watched, app_id=APP_ID)
 
 
 def envelope(*changes: object, waba_id: object = WABA_ID, **entry: object) -> dict[str, Any]:

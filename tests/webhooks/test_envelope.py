@@ -30,6 +30,7 @@ from tests.webhooks.posting import (
 from wamon.core import books
 from wamon.core.books import Tally
 from wamon.core.delivery import READ, SENT, Update
+from wamon.webhooks.digest import Digests
 from wamon.webhooks.envelope import MOST_KEPT, Post, decode, quarantine
 from wamon.webhooks.field import Change, Field, Heed, WebhookShapeError
 from wamon.webhooks.lenient import dumps, loads
@@ -408,7 +409,7 @@ def test_fields_are_given_to_their_readers() -> None:
     found = decode(
         body,
         received_at=RECEIVED_AT,
-        digest_key=KEY,
+        digests=Digests(KEY),
         watched=ONE_NUMBER,
         app_id=APP_ID,
         fields=(field, other),

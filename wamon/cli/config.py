@@ -195,7 +195,10 @@ def _facts(understood: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if understood["sender_versions"]:
         yield "senders use", ", ".join(understood["sender_versions"])
     slow = understood["slow_poll_interval_seconds"]
-    yield "polling", f"accounts every {understood['poll_interval_seconds']:g} s, tokens and apps every {slow:g} s"
+    yield (
+        "polling",
+        f"accounts every {understood['poll_interval_seconds']:g} s, tokens, apps and templates every {slow:g} s",
+    )
     yield "database", understood["database"]
     yield "metrics", f"http://{understood['private_listen']}/metrics"
     paths = ", ".join(understood["webhook_paths"])

@@ -193,8 +193,11 @@ class Settings:
         return tuple(dict.fromkeys(secret for secret in known if secret))
 
     def calls_per_hour(self) -> Mapping[str, float]:
-        """Graph calls that each WABA's quota will be charged with, by waba_id; for up to a hundred numbers in each."""
-        cost = timedelta(hours=1) / self.poll_interval
+        """Graph calls that each WABA's quota will be charged with, by waba_id.
+
+        That is for up to a hundred numbers and 250 templates in each.
+        """
+        cost = timedelta(hours=1) / self.poll_interval + timedelta(hours=1) / self.slow_poll_interval
         return {account.waba_id: cost for account in self.accounts}
 
     def receivers(self) -> tuple[str, ...]:

@@ -69,9 +69,12 @@ SLOT: Final = 300
 HOUR: Final = 3600
 DAY: Final = 24 * HOUR
 
+# Up to this age every figure by cohort has buckets of one slot.
+FRESH_SECONDS: Final = 2 * HOUR
+
 # How wide the buckets are, and up to which age; what is older than the last is in no window any more.
-_COHORT: Final = ((SLOT, 2 * HOUR), (HOUR, 26 * HOUR))
-_RECENT: Final = ((SLOT, 2 * HOUR),)
+_COHORT: Final = ((SLOT, FRESH_SECONDS), (HOUR, 26 * HOUR))
+_RECENT: Final = ((SLOT, FRESH_SECONDS),)
 _LEVELS: Final[Mapping[str, tuple[tuple[int, int], ...]]] = {
     ATTEMPTED: _COHORT,
     SENT_MESSAGES: _COHORT,
@@ -102,19 +105,32 @@ def le(bounds: tuple[int, ...], seconds: float) -> str:
     return _LABELS[bounds][bisect_left(bounds, seconds)]
 
 
-def observe(
-    tally: Tally, histogram: str, recent: str, waba_id: str, seconds: float, at: float, now: float | None = None
-) -> None:
-    """Add a duration to a histogram over all time, and to a recent one where `at` is still in its window.
-
-    `now` None means at that very moment.
-    """
+def observe(tally: Tally, histogram: str, recent: str, waba_id: str, seconds: float, at: float, now: float) -> None:
+    """Add a duration to a histogram over all time, and to a recent one where `at` is still in its window."""
     label = le(BOUNDS[histogram], seconds)
     tally[histogram, waba_id, "", label, FOR_EVER] += 1
     tally[histogram, waba_id, "", SUM, FOR_EVER] += round(seconds * 1000)
-    bucket = int(at) // SLOT * SLOT if now is None else place(recent, at, now)
+    bucket = place(recent, at, now)
     if bucket is not None:
         tally[recent, waba_id, "", label, bucket] += 1
+
+
+def observe_lags(tally: Tally, lags: Iterable[tuple[str, float, float]]) -> None:
+    """Add lags to their histograms, each with its waba_id, in seconds, and when it was observed: at that very moment.
+
+    Every status has one, so they are summed up before they reach the tally.
+    """
+    counts: defaultdict[tuple[str, str, float], int] = defaultdict(int)
+    sums: defaultdict[str, int] = defaultdict(int)
+    labels = _LABELS[LAG_BOUNDS]
+    for waba_id, seconds, at in lags:
+        counts[waba_id, labels[bisect_left(LAG_BOUNDS, seconds)], at // SLOT] += 1
+        sums[waba_id] += round(seconds * 1000)
+    for (waba_id, label, slot), amount in counts.items():
+        tally[WEBHOOK_LAG, waba_id, "", label, FOR_EVER] += amount
+        tally[RECENT_LAGS, waba_id, "", label, int(slot) * SLOT] += amount
+    for waba_id, milliseconds in sums.items():
+        tally[WEBHOOK_LAG, waba_id, "", SUM, FOR_EVER] += milliseconds
 
 
 Series: TypeAlias = dict[int, int]

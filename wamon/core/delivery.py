@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from wamon.core import books
-from wamon.core.books import FOR_EVER, Tally, place
+from wamon.core.books import FOR_EVER, FRESH_SECONDS, SLOT, Tally, place
 from wamon.core.error_codes import Bounce, ErrorClass, lookup
 
 # Plain bits, not IntFlag, whose arithmetic costs a microsecond: this runs thousands of times a second.
@@ -52,6 +52,29 @@ _NEWLY: Final = tuple(
     }
     for seen in range(2 * OPT_OUT)
 )
+
+
+class _Move(NamedTuple):
+    """What a status changes of a message that never failed: what is newly proved, and where it stands in its cohort."""
+
+    newly: tuple[str, ...]
+    enters: tuple[str, ...]
+    leaves: tuple[str, ...]
+
+
+def _move(seen: int, status: int) -> _Move:
+    before, after = PROVED[seen], PROVED[seen | status]
+    was_open, is_open = bool(seen) and not before & DELIVERED, not after & DELIVERED
+    enters = (
+        *(() if seen else (books.ATTEMPTED,)),
+        *((books.SENT_MESSAGES,) if after & SENT & ~before else ()),
+        *((books.OPEN,) if is_open and not was_open else ()),
+    )
+    return _Move(_NEWLY[seen][status], enters, (books.OPEN,) if was_open and not is_open else ())
+
+
+# By the seen bits and a further status. Nearly all that comes is one of a few moves, so they are worked out beforehand.
+_MOVES: Final = tuple({status: _move(seen, status) for status in _PROVES} for seen in range(2 * OPT_OUT))
 
 _NOWHERE: Final[tuple[str, ...]] = ()
 _OPEN: Final = (books.OPEN,)
@@ -105,12 +128,13 @@ class Entry(NamedTuple):
 
 def settle(entry: Entry | None, update: Update, tally: Tally) -> Entry | None:
     """Move one message by one status, and add to `tally` what that changes in the books; None when nothing moved."""
-    waba_id, number, digest, status, at, received_at, error_code, category, _ = update
+    waba_id, number, digest, status, at, _, error_code, category, calling_code = update
     if entry is None:
         if status == OPT_OUT:
             return _opt_out(update, tally)
         before, first_at, sent_at, delivered_at, known_code, known_category = 0, at, None, None, None, None
-        _count_attempt(update, tally)
+        if calling_code is not None:
+            tally[books.BY_CALLING_CODE, waba_id, "", calling_code, FOR_EVER] += 1
     else:
         _, first_at, before, sent_at, delivered_at, known_code, known_category = entry
         if before & status:
@@ -131,14 +155,20 @@ def settle(entry: Entry | None, update: Update, tally: Tally) -> Entry | None:
     if known_category is None and category is not None:
         known_category = category
         tally[books.BY_CATEGORY, waba_id, "", category, FOR_EVER] += 1
-    after = Entry(digest, first_at, before | status, sent_at, delivered_at, known_code, known_category)
-    for name in _NEWLY[before][status]:
+    seen = before | status
+    after = Entry(digest, first_at, seen, sent_at, delivered_at, known_code, known_category)
+    newly, enters, leaves = _MOVES[before][status]
+    for name in newly:
         tally[books.STATUSES, waba_id, number, name, FOR_EVER] += 1
-    _move_outcome(before, entry, after, update, tally)
+    if seen & FAILED:
+        _move_failed(before, entry, after, update, tally)
+    else:
+        if enters:
+            _windowed(tally, enters, update, first_at)
+        if leaves:
+            _windowed(tally, leaves, update, first_at, amount=-1)
     if is_timed:
         _time_delivery(after, update, tally)
-    # A clock of ours that lags behind Meta's is no webhook from the future.
-    books.observe(tally, books.WEBHOOK_LAG, books.RECENT_LAGS, waba_id, max(received_at - at, 0.0), received_at)
     return after
 
 
@@ -146,24 +176,25 @@ def settle_all(entries: dict[bytes, Entry], updates: Iterable[Update]) -> tuple[
     """Move every message by its statuses, in order; the entries that moved, and what that adds to the books."""
     tally: Tally = defaultdict(int)
     moved: dict[bytes, Entry] = {}
+    lags: list[tuple[str, float, float]] = []
     for update in updates:
         digest = update.digest
         after = settle(moved.get(digest) or entries.get(digest), update, tally)
         if after is not None:
             moved[digest] = after
+            if after.seen != OPT_OUT:
+                # A clock of ours that lags behind Meta's is no webhook from the future.
+                lags.append((update.waba_id, max(update.received_at - update.at, 0.0), update.received_at))
+    books.observe_lags(tally, lags)
     return moved, tally
 
 
 def _opt_out(update: Update, tally: Tally) -> Entry:
     tally[books.OPT_OUTS, update.waba_id, update.phone_number_id, "", FOR_EVER] += 1
-    _windowed(tally, (books.RECENT_OPT_OUTS,), update, update.at)
+    bucket = place(books.RECENT_OPT_OUTS, update.at, update.received_at)
+    if bucket is not None:
+        tally[books.RECENT_OPT_OUTS, update.waba_id, update.phone_number_id, "", bucket] += 1
     return Entry(update.digest, update.at, OPT_OUT)
-
-
-def _count_attempt(update: Update, tally: Tally) -> None:
-    _windowed(tally, (books.ATTEMPTED,), update, update.at)
-    if update.calling_code is not None:
-        tally[books.BY_CALLING_CODE, update.waba_id, "", update.calling_code, FOR_EVER] += 1
 
 
 def _count_failure(update: Update, tally: Tally) -> None:
@@ -179,9 +210,10 @@ def _count_failure(update: Update, tally: Tally) -> None:
         tally[books.FAILURES_BY_CALLING_CODE, waba_id, "", update.calling_code, FOR_EVER] += 1
 
 
-def _move_outcome(before: int, entry: Entry | None, after: Entry, update: Update, tally: Tally) -> None:
-    """Move the message within its cohort: from open to failed or delivered; delivered beats failed, whichever came
-    last."""
+def _move_failed(before: int, entry: Entry | None, after: Entry, update: Update, tally: Tally) -> None:
+    """Move a message that failed, now or before, within its cohort; delivered beats failed, whichever came last."""
+    if entry is None:
+        _windowed(tally, (books.ATTEMPTED,), update, after.first_at)
     if PROVED[after.seen] & SENT and not PROVED[before] & SENT:
         _windowed(tally, (books.SENT_MESSAGES,), update, after.first_at)
     leaves = _NOWHERE if entry is None else _outcome(before, entry.error_code)
@@ -217,11 +249,17 @@ def _time_delivery(after: Entry, update: Update, tally: Tally) -> None:
 def _windowed(
     tally: Tally, names: tuple[str, ...], update: Update, at: int, *, label: str = "", amount: int = 1
 ) -> None:
-    """Add to figures where a moment stands."""
+    """Add to figures by cohort where a moment stands."""
+    waba_id, number = update.waba_id, update.phone_number_id
+    if update.received_at - at <= FRESH_SECONDS:
+        slot = at // SLOT * SLOT
+        for figure in names:
+            tally[figure, waba_id, number, label, slot] += amount
+        return
     for figure in names:
         bucket = place(figure, at, update.received_at)
         if bucket is not None:
-            tally[figure, update.waba_id, update.phone_number_id, label, bucket] += amount
+            tally[figure, waba_id, number, label, bucket] += amount
 
 
 def code_label(code: int | None) -> str:

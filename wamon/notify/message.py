@@ -75,7 +75,7 @@ def compose(
         is_resolved=is_resolved,
         facts=(
             *_raise(transition, rule),
-            *_times(transition, snapshot, now),
+            *_times(transition, rule, snapshot, now),
             *_verdict(transition, rule, is_closing=is_closing),
         ),
         evidence=_evidence(transition, is_closing=is_closing),
@@ -128,7 +128,7 @@ def _raise(transition: Transition, rule: Rule | None) -> Iterator[tuple[str, str
         yield "Raised", f"from {lower[0].name if len(lower) == 1 else 'a lower severity'}"
 
 
-def _times(transition: Transition, snapshot: Snapshot, now: datetime) -> Iterator[tuple[str, str]]:
+def _times(transition: Transition, rule: Rule | None, snapshot: Snapshot, now: datetime) -> Iterator[tuple[str, str]]:
     opened = moment_words(transition.opened_at, now)
     if transition.kind is TransitionKind.CLOSE:
         yield "Fired", opened
@@ -138,15 +138,19 @@ def _times(transition: Transition, snapshot: Snapshot, now: datetime) -> Iterato
         ago = now - transition.opened_at
         yield "Since", f"{opened} ({duration_words(ago)} ago)" if ago >= timedelta(minutes=1) else opened
     yield "Last confirmed", moment_words(transition.last_confirmed_at, now)
-    if source := _source(transition.subject, snapshot):
+    if source := _source(transition.subject, rule, snapshot):
         yield "Seen by", source
     if transition.returns:
         yield "Came back", f"{transition.returns} times" if transition.returns > 1 else "once"
 
 
-def _source(subject: Subject, snapshot: Snapshot) -> str | None:
-    """How the subject was last seen; None for one that is no longer in the picture."""
-    facts = snapshot.facts.get(subject, {}).values()
+def _source(subject: Subject, rule: Rule | None, snapshot: Snapshot) -> str | None:
+    """How the subject was last seen; None for one that is no longer in the picture.
+
+    Figures of the books come with every tick and say nothing of a rule that does not judge by them.
+    """
+    is_by_figures = rule is not None and rule.on_tick
+    facts = [fact for fact in snapshot.facts.get(subject, {}).values() if is_by_figures or not fact.signal.is_derived]
     latest = max(facts, key=lambda fact: fact.observed_at, default=None)
     return _SEEN_BY.get(latest.source, latest.source) if latest else None
 

@@ -59,7 +59,7 @@ def _check_pace(view: View, params: PaceParams, now: datetime, figure: str, what
         return unknown(now)
     late = span(timedelta(seconds=seconds))
     evidence = (
-        ("95th percentile", f"{late}, by the {count:,.0f} of the last 15 minutes"),
+        ("95th percentile", f"{late}, by the {count:,.0f} of the last minutes"),
         ("Threshold", f"{span(timedelta(seconds=params.fires_seconds))}"),
     )
     severity = Severity.CRITICAL if figure == "lag" else Severity.WARNING

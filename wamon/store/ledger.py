@@ -156,9 +156,6 @@ class Unfolded:
     def is_empty(self) -> bool:
         return not (self.entries or self.tally or self.folding or self.folding_tally)
 
-    def get(self, digest: bytes) -> Placed | None:
-        return self.entries.get(digest) or self.folding.get(digest)
-
     def add(self, recorded: Recorded) -> None:
         self.seq = recorded.seq
         self.entries.update(recorded.moved)
@@ -223,13 +220,15 @@ def _find(
     entries: dict[bytes, Entry] = {}
     days: dict[bytes, int] = {}
     absent: list[Update] = []
+    latest, folding = unfolded.entries, unfolded.folding
     for update in updates:
-        placed = unfolded.get(update.digest)
+        digest = update.digest
+        placed = latest.get(digest) or folding.get(digest)
         if placed is None:
             absent.append(update)
         else:
-            days[update.digest], entries[update.digest] = placed
-    for where in (_likely, _possible):
+            days[digest], entries[digest] = placed
+    for where in (_likely, _possible) if unfolded.days else ():
         wanted: defaultdict[tuple[int, ...], list[bytes]] = defaultdict(list)
         for update, kept in where(unfolded.days, [update for update in absent if update.digest not in days]):
             wanted[kept].append(update.digest)
@@ -372,7 +371,11 @@ def _add(tally: Tally, additions: Mapping[TallyKey, int]) -> None:
 
 
 def _tally_text(tally: Iterable[tuple[TallyKey, int]]) -> str:
-    return _ENCODER.encode([value for key, amount in tally for value in (*key, amount)])
+    values: list[str | int] = []
+    for key, amount in tally:
+        values += key
+        values.append(amount)
+    return _ENCODER.encode(values)
 
 
 def _read_tally(text: str) -> Tally:
@@ -384,7 +387,11 @@ def _read_tally(text: str) -> Tally:
 
 
 def _entries_text(moved: Iterable[Placed]) -> str:
-    return _ENCODER.encode([value for day, (digest, *rest) in moved for value in (day, digest.hex(), *rest)])
+    values: list[str | int | None] = []
+    for day, entry in moved:
+        values += (day, entry.digest.hex())
+        values += entry[1:]
+    return _ENCODER.encode(values)
 
 
 def _read_entries(text: str) -> Iterator[Placed]:

@@ -12,11 +12,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from wamon.core import books
-from wamon.core.books import Tally, place
+from wamon.core.books import HOUR, Tally
 from wamon.core.delivery import Update
 from wamon.core.ports import Quarantined
 from wamon.probes.payload import mapping, text
-from wamon.webhooks.digest import digest
+from wamon.webhooks.digest import Digests
 from wamon.webhooks.entering import UNWATCHED_NUMBER, stamp
 from wamon.webhooks.field import Change, Field, Notice, WebhookShapeError
 from wamon.webhooks.fields import FIELDS
@@ -65,7 +65,7 @@ def decode(
     body: bytes,
     *,
     received_at: float,
-    digest_key: bytes,
+    digests: Digests,
     watched: Mapping[str, frozenset[str]],
     app_id: str,
     fields: Sequence[Field] = FIELDS,
@@ -76,7 +76,7 @@ def decode(
     what is about any other is counted for the app, and nothing is kept of it.
     """
     post = Post([], [], defaultdict(int), [])
-    reader = _Reader(received_at, digest_key, watched, app_id, fields, post)
+    reader = _Reader(received_at, digests, watched, app_id, fields, post)
     try:
         envelope = _DECODER.decode(body)
     except (ValueError, RecursionError):
@@ -84,7 +84,7 @@ def decode(
     else:
         for entry in envelope.entry:
             for change in entry.changes:
-                reader.read(entry.id, entry.time, change.field, memoryview(change.value))
+                reader.read(entry.id, entry.time, change.field, change.value)
     return post
 
 
@@ -112,13 +112,13 @@ class _Reader(NamedTuple):
     """Reads one request."""
 
     received_at: float
-    digest_key: bytes
+    digests: Digests
     watched: Mapping[str, frozenset[str]]
     app_id: str
     fields: Sequence[Field]
     post: Post
 
-    def read(self, entry_id: object, time: object, name: str, value: bytes | memoryview) -> None:
+    def read(self, entry_id: object, time: object, name: str, value: bytes) -> None:
         """Read one change."""
         field = self._field(name)
         enter = field.enter if field is not None else None
@@ -172,22 +172,16 @@ class _Reader(NamedTuple):
                 return field
         return None
 
-    def _inner_account(self, value: bytes | memoryview) -> str | None:
+    def _inner_account(self, value: bytes) -> str | None:
         try:
             inside = text(mapping(load_object(value).get("waba_info")).get("waba_id"))
         except WebhookShapeError:
             return None
         return inside if inside in self.watched else None
 
-    def _enter(self, enter: Enter, waba_id: str, value: bytes | memoryview) -> bool:
+    def _enter(self, enter: Enter, waba_id: str, value: bytes) -> bool:
         """Read a change of a field that goes into the ledger; false for a number that is not watched."""
-        change = Change(
-            waba_id=waba_id,
-            phone_number_ids=self.watched[waba_id],
-            value=value,
-            received_at=self.received_at,
-            digest_key=self.digest_key,
-        )
+        change = Change(waba_id, self.watched[waba_id], value, self.received_at, self.digests)
         counted = self.post.counted
         try:
             enter(change, self.post.updates, counted)
@@ -198,7 +192,7 @@ class _Reader(NamedTuple):
             self._quarantine_text(error.reason, value)
         return not counted.pop(UNWATCHED_NUMBER, 0)
 
-    def _note(self, field: str, waba_id: str, time: object, value: bytes | memoryview) -> None:
+    def _note(self, field: str, waba_id: str, time: object, value: bytes) -> None:
         try:
             found = load_object(value)
         except WebhookShapeError as error:
@@ -211,16 +205,14 @@ class _Reader(NamedTuple):
                 field=field,
                 at=datetime.fromtimestamp(stamp(stamped, self.received_at), UTC),
                 value=found,
-                digest=digest(self.digest_key, waba_id, field, str(stamped or ""), bytes(value)),
+                digest=self.digests.of(waba_id, field, str(stamped or ""), bytes(value)),
             )
         )
 
     def _count_event(self, waba_id: str, label: str) -> None:
-        counted, received_at = self.post.counted, self.received_at
+        counted = self.post.counted
         counted[books.WEBHOOK_EVENTS, waba_id, "", label, books.FOR_EVER] += 1
-        bucket = place(books.RECENT_EVENTS, received_at, received_at)
-        if bucket is not None:
-            counted[books.RECENT_EVENTS, waba_id, "", "", bucket] += 1
+        counted[books.RECENT_EVENTS, waba_id, "", "", int(self.received_at) // HOUR * HOUR] += 1
 
     def _count_unmonitored(self) -> None:
         self.post.counted[books.UNMONITORED, "", "", self.app_id, books.FOR_EVER] += 1
@@ -228,7 +220,7 @@ class _Reader(NamedTuple):
     def _quarantine(self, reason: str, value: object) -> None:
         quarantine(self.post, value, reason=reason, at=datetime.fromtimestamp(self.received_at, UTC))
 
-    def _quarantine_text(self, reason: str, value: bytes | memoryview) -> None:
+    def _quarantine_text(self, reason: str, value: bytes) -> None:
         try:
             self._quarantine(reason, loads(value))
         except WebhookShapeError:
@@ -236,5 +228,5 @@ class _Reader(NamedTuple):
 
     def _quarantine_blob(self, reason: str, blob: bytes) -> None:
         """Of what has no form only its size is kept, and a digest that tells a repeated one."""
-        form = f"{len(blob)} bytes, digest {digest(self.digest_key, blob).hex()}"
+        form = f"{len(blob)} bytes, digest {self.digests.of(blob).hex()}"
         _quarantine(self.post, reason, datetime.fromtimestamp(self.received_at, UTC), form=form)

@@ -10,6 +10,7 @@ from wamon.core.delivery import Update
 from wamon.core.health import Reading, Signal, Snapshot, Subject, SubjectKind
 from wamon.core.ports import JsonObject
 from wamon.probes.account import PHONE_NUMBER_INFO
+from wamon.webhooks.digest import Digests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +66,14 @@ def digits(text: object) -> str:
 class Change(NamedTuple):
     """One change of a field that goes into the ledger, its `value` still as JSON text.
 
-    `digest_key` keys the digests; `phone_number_ids` are the account's watched numbers, empty for all.
+    `phone_number_ids` are the account's watched numbers, empty for all.
     """
 
     waba_id: str
     phone_number_ids: frozenset[str]
-    value: bytes | memoryview
+    value: bytes
     received_at: float
-    digest_key: bytes
+    digests: Digests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ UNEXPECTED_SHAPE: Final = "unexpected_shape"
 LONGEST_NUMBER: Final = 40
 
 
-def loads(text: bytes | memoryview) -> Any:
+def loads(text: bytes) -> Any:
     """The value that a JSON text stands for; what is not UTF-8 is replaced, a number beyond measure is None.
 
     Half a character (a lone surrogate, where somebody cut a name in the middle of an emoji) is taken as it is.
@@ -45,7 +45,7 @@ def dumps(value: object) -> bytes:
         raise WebhookShapeError(TOO_DEEP) from None
 
 
-def load_object(text: bytes | memoryview) -> JsonObject:
+def load_object(text: bytes) -> JsonObject:
     """The object that a JSON text stands for. Raises WebhookShapeError."""
     value = loads(text)
     if not isinstance(value, Mapping):

@@ -6,7 +6,6 @@ Source: Meta "messages" webhook reference, read 2026-09.
 """
 
 from collections.abc import Iterable
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -17,7 +16,6 @@ from wamon.core.calling_codes import calling_code
 from wamon.core.delivery import DELIVERED, FAILED, PLAYED, READ, SENT, Update
 from wamon.core.ports import JsonObject
 from wamon.probes.payload import error_code, items, mapping, text
-from wamon.webhooks.digest import DIGEST_BYTES
 from wamon.webhooks.entering import stamp, watched_number
 from wamon.webhooks.field import Change, Field, WebhookShapeError
 from wamon.webhooks.lenient import UNEXPECTED_SHAPE, load_object
@@ -150,9 +148,7 @@ def _enter_statuses(
     """Append an update for each status; where those stand that are none of a message comes back, with the reason."""
     unreadable: list[tuple[str, int]] = []
     waba_id, received_at = change.waba_id, change.received_at
-    # A digest stands for the message and, in a group, its member: one message has a status for each of them.
-    # Copied for each message, since keying it takes longer than all the rest.
-    keyed = blake2b(f"{number}\0".encode(), digest_size=DIGEST_BYTES, key=change.digest_key)
+    digest_of = change.digests.of_joined
     for index, status in enumerate(statuses):
         bit = STATUSES.get(status.status or "")
         if bit is None:
@@ -172,14 +168,13 @@ def _enter_statuses(
             or (status.group_id and _member(status))
             or ""
         )
-        hashed = keyed.copy()
-        hashed.update(f"{message_id}\0{participant}".encode())
         is_personal = not participant and status.recipient_type != "group" and status.recipient_id
         updates.append(
             Update(
                 waba_id,
                 number,
-                hashed.digest(),
+                # It stands for the message and, in a group, its member: one message has a status for each of them.
+                digest_of(f"{number}\0{message_id}\0{participant}".encode()),
                 bit,
                 stamp(status.timestamp, received_at),
                 received_at,

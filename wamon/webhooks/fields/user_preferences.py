@@ -9,7 +9,6 @@ from wamon.core import books
 from wamon.core.books import Tally
 from wamon.core.delivery import OPT_OUT, Update
 from wamon.probes.payload import mapping, text
-from wamon.webhooks.digest import digest
 from wamon.webhooks.entering import stamp, watched_number
 from wamon.webhooks.field import Change, Field, WebhookShapeError
 from wamon.webhooks.lenient import UNEXPECTED_SHAPE, load_object
@@ -40,7 +39,7 @@ def enter(change: Change, updates: list[Update], tally: Tally) -> None:
             who = text(preference.get("wa_id")) or text(preference.get("user_id")) or ""
             when = text(preference.get("timestamp"))
             # Who stops, resumes and stops again has stopped twice, so the stamp is part of it.
-            seen_as = digest(change.digest_key, number, who, when or "", "opt_out")
+            seen_as = change.digests.of(number, who, when or "", "opt_out")
             at = stamp(when, change.received_at)
             updates.append(Update(change.waba_id, number, seen_as, OPT_OUT, at, change.received_at))
         elif category != MARKETING or wish not in WELCOME:

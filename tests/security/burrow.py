@@ -1,0 +1,186 @@
+"""The daemon, those around it, and every place where a secret of theirs could be seen.
+
+The daemon runs in process and in simulated time. Log lines are looked at twice: as they are written, and as records
+before the redaction, which is the net below and must have nothing to catch.
+"""
+
+import gzip
+import hmac
+import io
+import json
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+
+from tests.configured import logging_restored, settings_for
+from tests.fakes import FakeClock
+from tests.sim.callers import HTTPX_ERRORS
+from wamon import logs
+from wamon.daemon import Daemon
+from wamon.graph.redaction import Redactor
+from wamon.sim.graph import graph_app
+from wamon.sim.serve import serve
+from wamon.sim.slack import SlackChannel, slack_app
+from wamon.sim.world import World
+from wamon.web.private import private_app
+
+TOKEN = "EAACanaryOfTheAccessToken"
+APP_SECRET = "ca9a12ca9a12ca9a12ca9a12ca9a12ca"
+VERIFY_TOKEN = "canary-of-the-verify-token"
+BOT_TOKEN = "xoxb-canary-of-the-bot"
+WEBHOOK_KEY = "canaryOfTheWebhook"
+WEBHOOK_PATH = f"/services/T0WAMONSIM/B0WAMONSIM/{WEBHOOK_KEY}"
+SECRETS = {
+    "access token": TOKEN,
+    "app secret": APP_SECRET,
+    "appsecret_proof": hmac.new(APP_SECRET.encode(), TOKEN.encode(), "sha256").hexdigest(),
+    "verify token": VERIFY_TOKEN,
+    "Slack bot token": BOT_TOKEN,
+    "Slack webhook": WEBHOOK_KEY,
+    "number's certificate": "simulated-certificate-never-log-this",
+}
+
+Misfortune = Callable[[httpx.Request], httpx.Response]
+
+
+def leaks(text: str) -> list[str]:
+    """The planted secrets in a text, as they are or as they stand in a URL or in JSON."""
+    return [
+        name
+        for name, secret in SECRETS.items()
+        if any(form in text for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]))
+    ]
+
+
+class Wayward(httpx.AsyncBaseTransport):
+    """The way to Meta, on which anything may happen; `seen` is everything that was sent along it."""
+
+    def __init__(self, world: World, clock: FakeClock) -> None:
+        self._meta = httpx.ASGITransport(app=graph_app(world, sleep=clock.sleep, stand_ins=HTTPX_ERRORS))
+        self.misfortune: Misfortune | None = None
+        self.seen: list[str] = []
+        self.answers: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.seen += [str(request.url), *request.headers.values()]
+        if self.misfortune is not None:
+            return self.misfortune(request)
+        answer = await self._meta.handle_async_request(request)
+        body = await answer.aread()
+        self.answers.append(body.decode())
+        return httpx.Response(answer.status_code, headers=answer.headers, content=body)
+
+
+class RawRecords(logging.Handler):
+    """Every record with all that is in it, before any redaction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
+        self.texts.append(f"{record.getMessage()} {vars(record)!r} {trace}")
+
+    def text(self) -> str:
+        return "\n".join(self.texts)
+
+
+class Burrow:
+    """The daemon, those around it, and all that can be seen of it from outside."""
+
+    def __init__(self, folder: Path, slack_url: str, channel: SlackChannel, clock: FakeClock) -> None:
+        self.folder = folder
+        self.clock = clock
+        self.channel = channel
+        self.world = World.small(clock.now)
+        self.world.swap_token("system-user", TOKEN)
+        self.app = next(iter(self.world.apps.values()))
+        self.app.secret = APP_SECRET
+        self.waba = next(iter(self.world.wabas.values()))
+        self.number = self.world.number(self.waba.number_ids[0])
+        self.meta = Wayward(self.world, clock)
+        self.settings = settings_for(
+            self.world,
+            folder,
+            verify_token=VERIFY_TOKEN,
+            slack_webhook_url=f"{slack_url}{WEBHOOK_PATH}",
+            slack_bot_token=BOT_TOKEN,
+            slack_channel="#wamon-alerts",
+            slack_base_url=f"{slack_url}/api",
+        )
+        self.json_log, self.console_log = io.StringIO(), io.StringIO()
+        self.raw = RawRecords()
+        self._log()
+        self.daemon = Daemon(self.settings, clock=clock, random=random.Random(0), transport=self.meta)
+        self.shown: dict[str, str] = {"repr of the settings": repr(self.settings)}
+
+    def _log(self) -> None:
+        """As `wamon run` does, in both forms at once, down to DEBUG."""
+        redact = Redactor(self.settings.secrets())
+        root = logging.getLogger()
+        logs.configure("DEBUG", "json", redact, stream=self.json_log)
+        as_json = root.handlers[0]
+        logs.configure("DEBUG", "console", redact, stream=self.console_log)
+        root.addHandler(as_json)
+        root.addHandler(self.raw)
+
+    async def look(self, *, rounds: int = 2) -> None:
+        """Poll everything a few times, let time pass, tell Slack; and keep what is shown after it."""
+        for _ in range(rounds):
+            self.clock.advance(60)
+            for watch in self.daemon.watches():
+                await self.daemon.poller.poll(watch)
+            await self.daemon.tick()
+            await self.daemon.outbox.deliver_due()
+        await self._keep_what_is_shown(str(len(self.shown)))
+
+    async def _keep_what_is_shown(self, label: str) -> None:
+        self.shown[f"metrics {label}"] = self.daemon.scrape(False).decode()
+        self.shown[f"gzip metrics {label}"] = gzip.decompress(self.daemon.scrape(True)).decode()
+        app = private_app(scrape=self.daemon.scrape, health=self.daemon.health, landing=self.daemon.landing)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://private") as client:
+            for path in ("/", "/-/healthy", "/-/ready"):
+                self.shown[f"{path} {label}"] = (await client.get(path)).text
+        self.keep_files(label)
+        for letter in await self.daemon.store.dead_letters():
+            self.shown[f"dead letter {label}"] = repr(letter)
+
+    def keep_files(self, label: str) -> None:
+        """The database as it is on disk, the write-ahead log too."""
+        for file in self.folder.glob("wamon.db*"):
+            self.shown[f"{file.name} {label}"] = file.read_bytes().decode("latin-1")
+
+    def artefacts(self) -> Iterator[tuple[str, str]]:
+        yield from self.shown.items()
+        yield "JSON log", self.json_log.getvalue()
+        yield "console log", self.console_log.getvalue()
+        for number, message in enumerate(self.channel.messages):
+            yield f"Slack message {number}", f"{message.all_text}\n{message!r}"
+
+    def all_leaks(self) -> list[tuple[str, list[str]]]:
+        return [(name, found) for name, text in self.artefacts() if (found := leaks(text))]
+
+    def logged(self, message: str) -> list[dict[str, object]]:
+        """The JSON lines with this message."""
+        entries = map(json.loads, self.json_log.getvalue().splitlines())
+        return [entry for entry in entries if entry["message"] == message]
+
+
+@asynccontextmanager
+async def burrow(folder: Path) -> AsyncIterator[Burrow]:
+    clock = FakeClock()
+    channel = SlackChannel(now=clock.now, bot_token=BOT_TOKEN, webhook_path=WEBHOOK_PATH)
+    with logging_restored():
+        async with serve(slack_app(channel)) as slack_url:
+            made = Burrow(folder, slack_url, channel, clock)
+            async with made.daemon.opened():
+                await made.daemon.first_round()
+                await made.look()
+                yield made
+            made.keep_files("after the end")
