@@ -188,8 +188,8 @@ class Keys(BaseSettings):
     )
     slow_poll_interval: Interval | None = Field(
         None,
-        description="Seconds between two looks at a token, an app or message templates. Default: 15 times poll_interval, at most 900 "
-        "unless poll_interval itself is longer.",
+        description="Seconds between two looks at a token, an app or message templates. Default: 15 times "
+        "poll_interval, at most 900 unless poll_interval itself is longer.",
         examples=[900],
     )
     alerting_mode: AlertingMode = Field(
