@@ -333,6 +333,82 @@ def test_a_ban_is_an_alert_before_it_is_acknowledged(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_a_notice_that_breaks_a_rule_is_put_aside_and_holds_up_nothing_else(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with a_desk(tmp_path) as desk:
+
+            async def broken(event: object) -> bool:
+                raise OverflowError("date value out of range")
+
+            desk.engine.observe = broken  # type: ignore[method-assign, assignment]  # no rule is known to break
+            notice, told = json.loads(ban(desk.clock)), json.loads(statuses(desk.clock, ("one", "sent")))
+            notice["entry"] += told["entry"]
+
+            assert await desk.post(json.dumps(notice).encode()) == 200
+
+            assert desk.total(books.STATUSES) == {"sent": 1}
+            assert desk.total(books.QUARANTINED) == {"broke_a_rule": 1}
+
+    asyncio.run(story())
+
+
+def test_the_problem_ends_with_the_next_write_though_no_webhook_comes(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with a_desk(tmp_path) as desk:
+            desk.store.is_refusing = True
+            assert await desk.post(statuses(desk.clock, ("one", "sent"))) == 503
+            await desk.intake.settle()
+            assert desk.intake.problem is not None
+
+            desk.store.is_refusing = False
+            await desk.intake.settle()
+            desk.intake.store_works()
+
+            assert desk.intake.problem is None
+
+    asyncio.run(story())
+
+
+def test_windows_do_not_age_by_a_clock_that_has_just_jumped(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with a_desk(tmp_path) as desk:
+            await desk.post(statuses(desk.clock, ("one", "sent")))
+            desk.clock.step(30 * 86400)
+            await desk.intake.settle(is_clock_trusted=False)
+            desk.clock.step(-30 * 86400)
+
+            await desk.tick()
+
+            number = Subject.phone_number(WABA_ID, NUMBER_ID)
+            assert desk.engine.state.snapshot.value(number, figures.MESSAGES_ATTEMPTED) == {"1h": 1.0, "24h": 1.0}
+
+    asyncio.run(story())
+
+
+def test_a_large_fleet_is_told_a_share_a_tick_and_everybody_once_a_slot(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with a_desk(tmp_path) as desk:
+            for index in range(300):
+                value = {
+                    "metadata": {"phone_number_id": f"1065{index:011d}"},
+                    "statuses": [{"id": "a", "status": "sent"}],
+                }
+                await desk.post(envelope("messages", value))
+
+            def numbers() -> int:
+                told = desk.intake.figures(desk.clock.now())
+                return sum(reading.signal.name == figures.MESSAGES_ATTEMPTED.name for reading in told)
+
+            assert numbers() == 300
+            assert numbers() == 0
+            desk.clock.advance(300)
+            assert 0 < numbers() <= 100
+            assert sum(numbers() for _ in range(3)) >= 200
+            assert numbers() == 0
+
+    asyncio.run(story())
+
+
 def test_a_repeated_notice_has_no_further_effect(tmp_path: Path) -> None:
     async def story() -> None:
         clock = FakeClock()
@@ -469,7 +545,10 @@ def test_requests_with_bad_signatures_are_remembered_for_a_quarter_of_an_hour(tm
     async def story() -> None:
         async with a_desk(tmp_path) as desk:
             for _ in range(4):
-                await desk.intake.receive(None, b"{}", None)
+                await desk.intake.receive(None, b"{}", sign(b"{}", "of somebody else"))
+                # What has no signature at all can come from anybody.
+                await desk.intake.receive(None, b"hello", None)
+                await desk.intake.receive(None, b"hello", b"sha256=hello")
 
             def seen() -> float:
                 return next(
@@ -478,6 +557,10 @@ def test_requests_with_bad_signatures_are_remembered_for_a_quarter_of_an_hour(tm
                     if reading.signal.name == figures.RECEIVER_TALLY.name
                 )
 
+            assert seen() == 4.0
+            desk.clock.step(-3600)
+            assert seen() == 0.0
+            desk.clock.step(3600)
             assert seen() == 4.0
             desk.clock.advance(16 * 60)
             assert seen() == 0.0

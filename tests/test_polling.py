@@ -22,7 +22,7 @@ from wamon.core.step import PROBE_RUNS, Policy
 from wamon.core.targets import AccountTarget, AppTarget, InstanceTarget, Target, TokenTarget
 from wamon.core.timing import Moment
 from wamon.engine import Engine
-from wamon.polling import FIRST_ROUND_CONCURRENCY, HINT_SECONDS, Poller, Watch
+from wamon.polling import FIRST_ROUND_CONCURRENCY, HINT_GAP_SECONDS, HINT_SECONDS, Poller, Watch
 from wamon.probes import PROBES, account, api_version, app, token
 from wamon.probes.account import QUALITY_RATING, TOKEN_ASSET_ACCESS
 from wamon.probes.evidence import TOKEN_VALID
@@ -631,8 +631,13 @@ def test_burst_of_hints_is_one_look_at_once_and_one_after_the_pause(tmp_path: Pa
 
             clock.wake()
             await clock.rest()
-            assert len(bench.told) == 2
             assert clock.slept == [HINT_SECONDS]
+            assert len(bench.told) == 1
+
+            clock.advance(HINT_GAP_SECONDS)
+            clock.wake()
+            await clock.rest()
+            assert len(bench.told) == 2
             following.cancel()
 
     asyncio.run(story())
@@ -660,10 +665,25 @@ def test_hint_during_the_look_is_answered_by_another_one(tmp_path: Path) -> None
             await clock.rest()
             assert len(bench.told) == 1
 
+            clock.advance(HINT_GAP_SECONDS)
             clock.wake()
             await clock.rest()
             assert len(bench.told) == 2
             following.cancel()
+
+    asyncio.run(story())
+
+
+def test_hint_at_one_account_does_not_wait_for_another_s_pause(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with opened(tmp_path) as bench:
+            other = list(bench.rig.world.wabas)[1]
+            watches = [bench.account(), about(other)]
+            for waba_id in (bench.rig.waba_id, bench.rig.waba_id, other):
+                bench.poller.hint(Subject.waba(waba_id))
+                await bench.poller.answer_hints(watches)
+
+            assert [polled.target for polled in bench.told] == [Subject.waba(bench.rig.waba_id), Subject.waba(other)]
 
     asyncio.run(story())
 
@@ -682,6 +702,7 @@ def test_look_that_breaks_does_not_end_the_following_of_hints(tmp_path: Path) ->
             for _ in range(2):
                 bench.poller.hint(Subject.waba(bench.rig.waba_id))
                 await bench.poller.answer_hints(watches)
+                bench.clock.advance(HINT_GAP_SECONDS)
 
             assert len(bench.told) == 1
 

@@ -13,6 +13,7 @@ from typing import Any
 from wamon import __version__
 from wamon.config.settings import AccountSettings, Settings
 from wamon.config.values import Listen
+from wamon.core import watch
 from wamon.core.health import Snapshot, Subject, SubjectKind
 from wamon.core.ports import Notifier, Probe, signals_by_name
 from wamon.core.state import Changes, Monitored, State, Ticked
@@ -32,7 +33,7 @@ from wamon.notify.outbox import Outbox
 from wamon.notify.slack import SlackBot, SlackWebhook
 from wamon.polling import Poller, Watch
 from wamon.probes import PROBES, account, api_version, app, templates, token
-from wamon.rules import RULES
+from wamon.rules import BY_WEBHOOKS_ONLY, RULES
 from wamon.schedule import Job, Scheduler
 from wamon.signals import SIGNALS
 from wamon.store import SqliteStore
@@ -48,6 +49,8 @@ PRUNE = "prune"
 BUILTIN = "builtin"
 # A year to compare with, and a month to do it in.
 HISTORY_KEPT = timedelta(days=396)
+# A clock that jumped is often set right again soon; until then nothing is forgotten by it.
+CLOCK_DOUBTED = timedelta(hours=1)
 # A tick that is this many ticks late means that the loop hangs or a commit never ends.
 MISSED_TICKS = 4
 
@@ -249,17 +252,25 @@ class Daemon:
 
     async def tick(self) -> None:
         """Let time pass: readings age, the books are judged, and everybody sees that we live."""
-        await self.intake.settle()
         if await self.engine.observe(lambda moment: Ticked(moment=moment, figures=self.intake.figures(moment.at))):
             self._ticked_at = self._clock.monotonic()
+            self.intake.store_works()
         else:
             self.intake.figures_refused()
+        await self.intake.settle(is_clock_trusted=self._is_clock_trusted())
         # These were stored with the webhooks that they count, whatever became of the tick.
         self.exposition.show_totals(self.intake.changed_totals())
         self.instruments.database_size.set(await self.store.size_bytes())
 
+    def _is_clock_trusted(self) -> bool:
+        """Whether the clock has run without a jump for long enough to forget things by it."""
+        stepped_at = self.engine.state.snapshot.known(Subject.instance(), watch.CLOCK_STEPPED)
+        return stepped_at is None or self._clock.now() - stepped_at > CLOCK_DOUBTED
+
     async def prune(self) -> None:
         """Forget what is older than anybody will ask for, in slices, so that nobody waits long for the store."""
+        if not self._is_clock_trusted():
+            return
         while await self.store.prune(self._clock.now() - HISTORY_KEPT):
             pass
         while await self.store.prune_ledger(self._clock.now() - self._settings.message_retention):
@@ -289,7 +300,10 @@ class Daemon:
             app_ids=frozenset(each.app_id for each in settings.app_targets()),
             versions=frozenset(settings.instance_target(version=self.version).versions),
             probes=frozenset(probe.name for probe in PROBES),
-            rules=frozenset(rule.name for rule in self.rules),
+            # Without webhooks nobody could ever close what was opened by them.
+            rules=frozenset(
+                rule.name for rule in self.rules if rule.name not in BY_WEBHOOKS_ONLY or settings.webhook_apps()
+            ),
         )
 
     # --- what is shown ------------------------------------------------------------------------------------------------

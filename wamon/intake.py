@@ -6,6 +6,7 @@ What is acknowledged is durable: Meta keeps nothing that it could send again.
 import asyncio
 import hmac
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ OK: Final = 200
 UNAUTHORISED: Final = 401
 UNAVAILABLE: Final = 503
 
+BROKE_A_RULE: Final = "broke_a_rule"
+
 # A commit costs nearly the same for one status as for sixteen, so each waits a moment for company.
 # Source: measurements of the group commit, 2026-11.
 COMPANY_SECONDS: Final = 0.002
@@ -40,6 +43,11 @@ COMPANY_ENOUGH: Final = 16
 # Beyond this many statuses in waiting Meta is asked to come again: memory is not a queue.
 MOST_WAITING: Final = 200_000
 
+# The figures of a large fleet are told in so many ticks of a slot, and so many numbers a tick at least.
+REFRESHING_TICKS: Final = 10
+LEAST_REFRESHED: Final = 100
+
+SIGNED: Final = re.compile(rb"sha256=[0-9a-f]{64}")
 # How long requests are remembered by how their signature was.
 SIGNATURES_SECONDS: Final = 900
 
@@ -96,7 +104,7 @@ class Intake:
         self._ledger = ledger
         self._senders = {sender.name: (sender, SignatureChecker(sender.secrets)) for sender in senders}
         self._readers: dict[str, Field] = {each.name: each for each in FIELDS}
-        self._committer = _Committer(ledger, clock, observer, company_seconds)
+        self._committer = _Committer(ledger, clock, observer, company_seconds, self._note_events)
         self._hearing = asyncio.Lock()
         self._digests = Digests(b"")
         self._last_events: dict[str, dict[str, float]] = {}
@@ -104,6 +112,9 @@ class Intake:
         self._signatures = _Signatures()
         self._listening_since = 0.0
         self._shown_slot = 0
+        self._due: list[tuple[str, str]] = []
+        self._share = LEAST_REFRESHED
+        self._fold_problem: str | None = None
 
     async def start(self) -> None:
         """Take up the books and the digest key. Raises StoreError. The engine must have its state."""
@@ -122,7 +133,11 @@ class Intake:
     @property
     def problem(self) -> str | None:
         """Why webhooks cannot be kept at present, None when they can."""
-        return self._committer.problem
+        return self._committer.problem or self._fold_problem
+
+    def store_works(self) -> None:
+        """Something else was written: webhooks can be kept again, though none has come since."""
+        self._committer.problem = None
 
     # --- what the public listener asks --------------------------------------------------------------------------------
 
@@ -140,10 +155,13 @@ class Intake:
         """Take one request in; the status to answer. 200 means that all of it is durable, or never will be of use."""
         now = self._clock.now().timestamp()
         sender = self._signer(app, body, signature)
-        self._signatures.count(now, is_good=sender is not None)
         if sender is None:
             self._observer.signature_failed()
+            # Anybody can send anything; only what looks like a webhook of Meta's speaks of a wrong secret.
+            if signature is not None and SIGNED.fullmatch(signature):
+                self._signatures.count(now, is_good=False)
             return UNAUTHORISED
+        self._signatures.count(now, is_good=True)
         return OK if await self.take(body, app_id=sender.app_id, now=now) else UNAVAILABLE
 
     async def take(self, body: bytes, *, app_id: str, now: float) -> bool:
@@ -151,10 +169,7 @@ class Intake:
         post = decode(body, received_at=now, digests=self._digests, watched=self._watched, app_id=app_id)
         if post.notices and not await self._hear(post):
             return False
-        if not await self._committer.enter(post):
-            return False
-        self._note_events(post.counted, now)
-        return True
+        return await self._committer.enter(post, now)
 
     def answered(self, code: int, seconds: float) -> None:
         self._observer.webhook_answered(code, seconds)
@@ -184,7 +199,14 @@ class Intake:
                     continue
                 heard.add(notice.digest)
                 heed = self._read(notice, post)
-                if heed.readings and not await self._take(notice, heed):
+                try:
+                    is_taken = not heed.readings or await self._take(notice, heed)
+                except Exception:
+                    # A rule of ours that fails on it would fail each time that Meta repeats it.
+                    log.exception("a webhook broke a rule", extra={"field": notice.field, "waba_id": notice.waba_id})
+                    quarantine(post, notice.value, reason=BROKE_A_RULE, at=self._clock.now())
+                    continue
+                if not is_taken:
                     return False
                 if heed.asks_poll:
                     self._ask_poll(notice.waba_id)
@@ -220,15 +242,21 @@ class Intake:
 
     # --- what a tick wants --------------------------------------------------------------------------------------------
 
-    async def settle(self) -> None:
-        """Let the books age, and bring what was added to them into one place; a refusal is made up for next time."""
-        compaction = self.books.compaction(self._clock.now().timestamp())
+    async def settle(self, *, is_clock_trusted: bool = True) -> None:
+        """Let the books age, and bring what was added to them into one place; a refusal is made up for next time.
+
+        They do not age by a clock that cannot be trusted: what it sends out of the windows does not come back.
+        """
+        compaction = self.books.compaction(self._clock.now().timestamp()) if is_clock_trusted else {}
         try:
             await self._ledger.fold(compaction)
         except StoreError as error:
             # Nothing has moved; what is shown stays as it is stored.
-            log.warning("books not folded", extra={"reason": str(error)})
+            if self._fold_problem is None:
+                log.warning("books not folded", extra={"reason": str(error)})
+            self._fold_problem = str(error)
             return
+        self._fold_problem = None
         self.books.apply(compaction)
 
     def figures(self, now: datetime) -> tuple[Reading, ...]:
@@ -236,19 +264,31 @@ class Intake:
         if not self._senders:
             return ()
         at = now.timestamp()
-        whose = self.books.touched()
-        if int(at) // SLOT != self._shown_slot:
-            self._shown_slot = int(at) // SLOT
-            whose |= set(self.books.whose())
+        whose = self.books.touched() | set(self._refreshed(int(at) // SLOT))
         found = list(figures.readings(self.books, sorted(filter(self._is_watched, whose)), at))
         found += (
-            figures.LAST_EVENT.reading(Subject.waba(waba_id), dict(self._last_events[waba_id]))
+            figures.LAST_EVENT.reading(Subject.waba(waba_id), _not_ahead(self._last_events[waba_id], at))
             for waba_id in sorted(self._heard_of)
         )
         self._heard_of.clear()
         tally = {**self._signatures.recent(at), "listening_since": self._listening_since}
         found.append(figures.RECEIVER_TALLY.reading(Subject.instance(), tally))
         return tuple(found)
+
+    def _refreshed(self, slot: int) -> Sequence[tuple[str, str]]:
+        """Those whose figures move with the time alone: each once a slot, a share of them a tick.
+
+        The first time it is all of them, since nobody knows their figures yet.
+        """
+        if not self._shown_slot:
+            self._shown_slot = slot
+            return list(self.books.whose())
+        if slot != self._shown_slot and not self._due:
+            self._shown_slot = slot
+            self._due = sorted(self.books.whose())
+            self._share = max(LEAST_REFRESHED, len(self._due) // REFRESHING_TICKS)
+        refreshed, self._due = self._due[: self._share], self._due[self._share :]
+        return refreshed
 
     def _is_watched(self, whose: tuple[str, str]) -> bool:
         """Whether anybody still asks: the books outlive what is taken out of the configuration."""
@@ -266,24 +306,33 @@ class Intake:
         return self.books.changed_totals()
 
 
+def _not_ahead(events: Mapping[str, float], now: float) -> dict[str, float]:
+    """The moments as ones of the present clock, which may have gone back."""
+    return {field_name: min(at, now) for field_name, at in events.items()}
+
+
 class _Group:
     """Requests that are committed together."""
 
-    __slots__ = ("_followers", "_loop", "counted", "is_ready", "posts", "quarantined", "updates")
+    __slots__ = ("_followers", "_loop", "counted", "is_ready", "latest_at", "posts", "quarantined", "updates")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._followers: list[asyncio.Future[bool]] = []
         self.posts = 0
+        # When the last of them was received.
+        self.latest_at = 0.0
         self.updates: list[Update] = []
         self.counted: Tally = defaultdict(int)
         self.quarantined: list[Quarantined] = []
         self.is_ready: asyncio.Future[None] = loop.create_future()
 
-    def add(self, post: Post) -> None:
+    def add(self, post: Post, now: float) -> None:
         self.posts += 1
+        self.latest_at = now
         self.updates += post.updates
-        self.quarantined += post.quarantined
+        if post.quarantined:
+            self.quarantined += post.quarantined
         counted = self.counted
         for key, amount in post.counted.items():
             counted[key] += amount
@@ -313,19 +362,27 @@ class _Committer:
     grows, and tells the others how the commit went.
     """
 
-    def __init__(self, ledger: Ledger, clock: Clock, observer: IntakeObserver, company_seconds: float) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        observer: IntakeObserver,
+        company_seconds: float,
+        note_events: Callable[[Mapping[TallyKey, int], float], None],
+    ) -> None:
         self.books = Books()
         self.problem: str | None = None
         self._ledger = ledger
         self._clock = clock
         self._observer = observer
         self._company_seconds = company_seconds
+        self._note_events = note_events
         self._turn = asyncio.Lock()
         self._group: _Group | None = None
         self._waiting = 0
 
-    async def enter(self, post: Post) -> bool:
-        """Write one request's part; false when it was not written."""
+    async def enter(self, post: Post, now: float) -> bool:
+        """Write what one request holds that was received at `now`; false when it was not written."""
         own = len(post.updates)
         if self._waiting + own > MOST_WAITING and self._waiting:
             return False
@@ -333,16 +390,16 @@ class _Committer:
         try:
             group = self._group
             if group is None:
-                return await self._lead(post)
-            group.add(post)
+                return await self._lead(post, now)
+            group.add(post, now)
             return await group.follow()
         finally:
             self._waiting -= own
 
-    async def _lead(self, post: Post) -> bool:
+    async def _lead(self, post: Post, now: float) -> bool:
         loop = asyncio.get_running_loop()
         group = self._group = _Group(loop)
-        group.add(post)
+        group.add(post, now)
         is_written = False
         timer = loop.call_later(self._company_seconds, group.make_ready)
         try:
@@ -372,6 +429,7 @@ class _Committer:
             log.info("webhooks are kept again")
             self.problem = None
         self.books.apply(tally)
+        self._note_events(group.counted, group.latest_at)
         return True
 
 
@@ -391,7 +449,8 @@ class _Signatures:
         counts[is_good] += 1
 
     def recent(self, now: float) -> dict[str, float]:
+        """Minutes ahead of now are those of a clock that has gone back since; they say nothing."""
         since = (now - SIGNATURES_SECONDS) // 60
-        recent = [counts for minute, counts in self._minutes.items() if minute > since]
+        recent = [counts for minute, counts in self._minutes.items() if since < minute <= now // 60]
         bad, good = (float(sum(counts[index] for counts in recent)) for index in (0, 1))
         return {"accepted": good, "bad_signatures": bad}

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 FIRST_ROUND_CONCURRENCY = 10
 # Webhooks come in bursts, and what they tell takes a moment to show: one look answers all hints of so many seconds.
 HINT_SECONDS = 5.0
+# Each look costs calls that the sender shares, however often Meta hints at the same account.
+HINT_GAP_SECONDS = 30.0
 
 
 class PollingObserver(Protocol):
@@ -64,6 +66,7 @@ class Poller:
         self._sat_out: set[str] = set()
         self._outcomes: dict[str, ProbeOutcome] = {}
         self._hints: dict[Subject, None] = {}
+        self._hints_answered: dict[Subject, float] = {}
         self._hinted = asyncio.Event()
 
     def hint(self, subject: Subject) -> None:
@@ -79,10 +82,15 @@ class Poller:
             await self._clock.sleep(HINT_SECONDS)
 
     async def answer_hints(self, watches: Sequence[Watch]) -> None:
-        """Look once at everything that was hinted at so far."""
-        hints, self._hints = self._hints, {}
-        self._hinted.clear()
-        await self.first_round([watch for watch in watches if watch.subject in hints])
+        """Look once at everything that was hinted at so far, but for what was looked at a moment ago."""
+        now = self._clock.monotonic()
+        long_ago = now - HINT_GAP_SECONDS
+        due = {subject for subject in self._hints if self._hints_answered.get(subject, long_ago) <= long_ago}
+        self._hints_answered |= dict.fromkeys(due, now)
+        self._hints = {subject: None for subject in self._hints if subject not in due}
+        if not self._hints:
+            self._hinted.clear()
+        await self.first_round([watch for watch in watches if watch.subject in due])
 
     def jobs(self, watches: Sequence[Watch]) -> tuple[Job, ...]:
         """One job a watch, spread over its interval; the first round is asked for by `first_round`."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wamon.core import books
-from wamon.core.books import FOR_EVER, Tally
+from wamon.core.books import DAY, FOR_EVER, Tally
 from wamon.core.delivery import (
     DELIVERED,
     FAILED,
@@ -412,6 +412,12 @@ def test_stop_counts_once_and_is_no_message() -> None:
         (books.RECENT_OPT_OUTS, "100", "200", "", MIDNIGHT + 3600): 1,
         (books.DUPLICATES, "", "", "", FOR_EVER): 1,
     }
+
+
+def test_stop_that_is_told_days_later_counts_but_stands_in_no_window() -> None:
+    _, tally = settle_all({}, [told(OPT_OUT, received=2 * DAY)])
+
+    assert tally == {(books.OPT_OUTS, "100", "200", "", FOR_EVER): 1}
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------

@@ -149,14 +149,15 @@ class Books:
 
     def apply(self, tally: Mapping[TallyKey, int]) -> None:
         """Add a tally up."""
-        totals, windows = self._totals, self._windows
+        totals, windows, changed, touched = self._totals, self._windows, self._changed_totals, self._touched
         for key, amount in tally.items():
             figure, waba_id, number, label, bucket = key
             if bucket == FOR_EVER:
                 totals[key] = totals.get(key, 0) + amount
-                self._changed_totals.add(key)
+                changed.add(key)
                 continue
             whose = waba_id, number
+            touched.add(whose)
             own = windows.get(whose)
             if own is None:
                 own = windows[whose] = {}
@@ -168,7 +169,6 @@ class Books:
                 series[bucket] = value
             else:
                 series.pop(bucket, None)
-            self._touched.add(whose)
 
     @property
     def totals(self) -> Mapping[TallyKey, int]:

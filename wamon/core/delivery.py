@@ -55,7 +55,7 @@ _NEWLY: Final = tuple(
 
 
 class _Move(NamedTuple):
-    """What a status changes of a message that never failed: what is newly proved, and where it stands in its cohort."""
+    """What a status changes: what is newly proved, and for a message that never failed its place in its cohort."""
 
     newly: tuple[str, ...]
     enters: tuple[str, ...]
@@ -63,6 +63,8 @@ class _Move(NamedTuple):
 
 
 def _move(seen: int, status: int) -> _Move:
+    if (seen | status) & FAILED:
+        return _Move(_NEWLY[seen][status], (), ())
     before, after = PROVED[seen], PROVED[seen | status]
     was_open, is_open = bool(seen) and not before & DELIVERED, not after & DELIVERED
     enters = (
@@ -128,7 +130,7 @@ class Entry(NamedTuple):
 
 def settle(entry: Entry | None, update: Update, tally: Tally) -> Entry | None:
     """Move one message by one status, and add to `tally` what that changes in the books; None when nothing moved."""
-    waba_id, number, digest, status, at, _, error_code, category, calling_code = update
+    waba_id, _, digest, status, at, _, error_code, category, calling_code = update
     if entry is None:
         if status == OPT_OUT:
             return _opt_out(update, tally)
@@ -142,13 +144,10 @@ def settle(entry: Entry | None, update: Update, tally: Tally) -> Entry | None:
             return None
         if status != FAILED and PROVED[before] & status:
             tally[_LATE] += 1
-    is_timed = False
     if status == SENT:
         sent_at = at
-        is_timed = delivered_at is not None
     elif status == DELIVERED:
         delivered_at = at
-        is_timed = sent_at is not None
     elif status == FAILED:
         known_code = error_code
         _count_failure(update, tally)
@@ -157,18 +156,11 @@ def settle(entry: Entry | None, update: Update, tally: Tally) -> Entry | None:
         tally[books.BY_CATEGORY, waba_id, "", category, FOR_EVER] += 1
     seen = before | status
     after = Entry(digest, first_at, seen, sent_at, delivered_at, known_code, known_category)
-    newly, enters, leaves = _MOVES[before][status]
-    for name in newly:
-        tally[books.STATUSES, waba_id, number, name, FOR_EVER] += 1
+    _count_move(_MOVES[before][status], update, first_at, tally)
     if seen & FAILED:
         _move_failed(before, entry, after, update, tally)
-    else:
-        if enters:
-            _windowed(tally, enters, update, first_at)
-        if leaves:
-            _windowed(tally, leaves, update, first_at, amount=-1)
-    if is_timed:
-        _time_delivery(after, update, tally)
+    if sent_at is not None and delivered_at is not None and status & (SENT | DELIVERED):
+        _time_delivery(sent_at, delivered_at, known_category, update, tally)
     return after
 
 
@@ -210,6 +202,16 @@ def _count_failure(update: Update, tally: Tally) -> None:
         tally[books.FAILURES_BY_CALLING_CODE, waba_id, "", update.calling_code, FOR_EVER] += 1
 
 
+def _count_move(move: _Move, update: Update, first_at: int, tally: Tally) -> None:
+    newly, enters, leaves = move
+    for name in newly:
+        tally[books.STATUSES, update.waba_id, update.phone_number_id, name, FOR_EVER] += 1
+    if enters:
+        _windowed(tally, enters, update, first_at)
+    if leaves:
+        _windowed(tally, leaves, update, first_at, amount=-1)
+
+
 def _move_failed(before: int, entry: Entry | None, after: Entry, update: Update, tally: Tally) -> None:
     """Move a message that failed, now or before, within its cohort; delivered beats failed, whichever came last."""
     if entry is None:
@@ -237,13 +239,11 @@ def _outcome(seen: int, error_code: int | None) -> tuple[str, ...]:
     return _OPEN
 
 
-def _time_delivery(after: Entry, update: Update, tally: Tally) -> None:
+def _time_delivery(sent_at: int, delivered_at: int, category: str | None, update: Update, tally: Tally) -> None:
     """Meta's own stamps, delivered minus sent, once both came; a message that was only read has no delivery time."""
-    sent_at, delivered_at = after.sent_at, after.delivered_at
-    if sent_at is not None and delivered_at is not None:
-        recent = books.RECENT_AUTHENTICATION if after.category in AUTHENTICATION else books.RECENT_DELIVERIES
-        seconds = max(delivered_at - sent_at, 0)
-        books.observe(tally, books.DELIVERY_SECONDS, recent, update.waba_id, seconds, delivered_at, update.received_at)
+    recent = books.RECENT_AUTHENTICATION if category in AUTHENTICATION else books.RECENT_DELIVERIES
+    seconds = max(delivered_at - sent_at, 0)
+    books.observe(tally, books.DELIVERY_SECONDS, recent, update.waba_id, seconds, delivered_at, update.received_at)
 
 
 def _windowed(

@@ -20,6 +20,18 @@ from wamon.rules import (
     webhooks,
 )
 
+# What judges figures that webhooks alone bring.
+BY_WEBHOOKS_ONLY: frozenset[str] = frozenset(
+    rule.name
+    for rule in (
+        *delivery.RULES,
+        *delivery_pace.RULES,
+        *webhooks.RULES,
+        sending_codes.SPAM_RATE_LIMITED,
+        sending_codes.THROUGHPUT_LIMITED,
+    )
+)
+
 RULES: tuple[Rule, ...] = (
     *quality.RULES,
     *phone_status.RULES,

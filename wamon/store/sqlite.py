@@ -1,12 +1,10 @@
 """The store in one SQLite file, worked by one thread of its own."""
 
-import asyncio
 import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -38,6 +36,7 @@ from wamon.store.rows import (
     moment,
     transition_row,
 )
+from wamon.store.thread import StoreThread
 
 R = TypeVar("R")
 
@@ -147,7 +146,7 @@ class SqliteStore:
         self._max_bytes = max_bytes
         self._mounts = mounts
         self._lock = DatabaseLock(self._path)
-        self._executor: ThreadPoolExecutor | None = None
+        self._thread: StoreThread | None = None
         self._db: Database | None = None
         self._identity: tuple[int, int] | None = None
         # The store's thread alone reads and changes it.
@@ -156,9 +155,9 @@ class SqliteStore:
     # --- life cycle ---------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        if self._executor is not None:
+        if self._thread is not None:
             raise StoreError(f"database {self._path} is open already: close it first")
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wamon-store")
+        self._thread = StoreThread()
         try:
             await self._in_thread(self._open)
         except BaseException:
@@ -166,15 +165,15 @@ class SqliteStore:
             raise
 
     async def close(self) -> None:
-        executor = self._executor
-        if executor is None:
+        thread = self._thread
+        if thread is None:
             return
         try:
             await self._in_thread(self._close)
         finally:
-            self._executor = None
+            self._thread = None
             # What still waits in the queue finds the database closed, so this takes no time.
-            executor.shutdown()
+            thread.stop()
 
     def _open(self) -> None:
         now = self._clock.now()
@@ -314,8 +313,10 @@ class SqliteStore:
         return await self._read(lambda connection: ledger.quarantine(connection, limit))
 
     async def prune_ledger(self, before: datetime, *, limit: int = 5000) -> int:
-        # What is old may still be in the journal alone.
-        await self.fold({})
+        # What is old may still be in the journal alone. On a full disk there is no room to carry it over, and pruning
+        # is what makes room: then it waits in the journal for the next time.
+        with suppress(StoreError):
+            await self.fold({})
         return await self._in_thread(lambda: self._prune_ledger(before, limit))
 
     def _begin_fold(self, compaction: Mapping[TallyKey, int]) -> bool:
@@ -402,7 +403,7 @@ class SqliteStore:
         return self._db
 
     async def _in_thread(self, work: Callable[[], R]) -> R:
-        if self._executor is None:
+        if self._thread is None:
             raise StoreError(f"database {self._path} is closed: open it first")
 
         def guarded() -> R:
@@ -411,8 +412,7 @@ class SqliteStore:
             except (sqlite3.Error, OSError) as exc:
                 raise store_error(self._path, exc) from exc
 
-        # Without the shield a cancelled call would be dropped if it still waits for its turn, and carried out if not.
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._executor, guarded))
+        return await self._thread.call(guarded)
 
 
 def _commit(connection: sqlite3.Connection, changes: Changes) -> None:

@@ -14,6 +14,8 @@ UNWATCHED_NUMBER: Final = (books.UNMONITORED, "", "", "", books.FOR_EVER)
 
 # A stamp from so far ahead is no moment but another unit or a slip, and would stand in the windows for years.
 FUTURE_SECONDS: Final = 86400
+# Meta repeats for a week; one from so long ago would be a delivery time of years in the histograms.
+PAST_SECONDS: Final = 40 * 86400
 
 # Meta's ids have 15 to 17 digits; this one becomes a label.
 LONGEST_ID: Final = 32
@@ -39,4 +41,4 @@ def stamp(timestamp: str | float | None, received_at: float) -> int:
         seconds = 0 if timestamp is None else int(timestamp)
     except (ValueError, OverflowError):
         seconds = 0
-    return seconds if 0 < seconds <= received_at + FUTURE_SECONDS else int(received_at)
+    return seconds if received_at - PAST_SECONDS <= seconds <= received_at + FUTURE_SECONDS else int(received_at)
