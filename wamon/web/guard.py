@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
+
+from wamon.web.direct import DirectProtocol, TakesPosts
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class GuardedConfig(uvicorn.Config):
     def __init__(self, app: ASGIApp, *, limits: Limits, **options: Any) -> None:
         super().__init__(app, http=GuardedProtocol, **options)
         self.limits = limits
+        self.taker = app if isinstance(app, TakesPosts) else None
         self.most_connections = limits.affordable_connections()
         self._full_logged = -FULL_LOGGED_SECONDS
         # Anybody can send what is not HTTP, and uvicorn warns of each. Its errors are still told.
@@ -58,7 +60,7 @@ class GuardedConfig(uvicorn.Config):
             log.warning("too many connections, more are refused", extra={"connections": self.most_connections})
 
 
-class GuardedProtocol(HttpToolsProtocol):
+class GuardedProtocol(DirectProtocol):
     """One connection. Needs a GuardedConfig."""
 
     def __init__(
@@ -70,6 +72,7 @@ class GuardedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.logger = config.logger
+        self.taker = config.taker
         self._guarded = config
         self._limits = config.limits
         self._head_timer: asyncio.TimerHandle | None = None
@@ -102,7 +105,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._end(b"431 Request Header Fields Too Large")
             else:
                 self._expect_head()
-        elif self._is_waiting():
+        elif self.is_waiting():
             # Empty lines, which belong to no request and have stopped uvicorn's timer.
             self._expect_head()
 
@@ -126,11 +129,6 @@ class GuardedProtocol(HttpToolsProtocol):
         # Answers are some hundred bytes: who leaves so many of them unread asks without listening.
         self.transport.abort()
 
-    def _is_waiting(self) -> bool:
-        """Whether no request is being read or answered."""
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is None or cycle.response_complete
-
     def _expect_head(self) -> None:
         if self._head_timer is None and not self.transport.is_closing():
             self._head_timer = self.loop.call_later(self._limits.head_seconds, self._end, b"408 Request Timeout")
@@ -142,7 +140,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _end(self, status: bytes) -> None:
         # Who has not begun to ask gets no answer, and none can be put before one that is still owed.
-        if self._is_in_head and self._is_waiting():
+        if self._is_in_head and self.is_waiting():
             self.transport.write(b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
             self.transport.close()
         else:

@@ -7,13 +7,15 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wamon.web.direct import Answer, Headers, Post, answer_of
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ _ROUTE_OF_APP: Final = f"{ROUTE}/"
 _CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
 _END: Final[Message] = {"type": "http.response.body"}
 _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff"))
+# What is a path as it stands.
+_PLAIN_URL: Final = re.compile(rb"[A-Za-z0-9_./-]+")
 _SIGNATURE: Final = b"x-hub-signature-256"
 _LENGTH: Final = b"content-length"
 # In digits: nobody means more than ten gigabytes.
@@ -59,18 +63,9 @@ class Receiver(Protocol):
         ...
 
 
-class _Answer(NamedTuple):
-    """An answer in ASGI's form. It `lingers` when the sender may still be sending."""
-
-    code: int
-    start: Message
-    body: Message
-    lingers: bool
-
-
 def _answer(
     code: int, body: bytes = b"", *headers: tuple[bytes, bytes], closes: bool = False, lingers: bool = False
-) -> _Answer:
+) -> Answer:
     """`closes` for answers that leave a body unread: nobody reads that for ever."""
     every = [
         (b"content-length", b"%d" % len(body)),
@@ -79,17 +74,12 @@ def _answer(
         *headers,
         *([(b"connection", b"close")] if closes else []),
     ]
-    return _Answer(
-        code,
-        {"type": "http.response.start", "status": code, "headers": every},
-        {"type": "http.response.body", "body": body, "more_body": lingers},
-        lingers,
-    )
+    return answer_of(code, body, every, lingers=lingers)
 
 
 _RETRY_AFTER: Final = (b"retry-after", b"%d" % RETRY_AFTER_SECONDS)
 # What the receiver may say; the whole body has been read by then.
-_TAKEN: Final[Mapping[int, _Answer]] = MappingProxyType(
+_TAKEN: Final[Mapping[int, Answer]] = MappingProxyType(
     {
         200: _answer(200),
         401: _answer(401, b"signature does not match\n"),
@@ -97,7 +87,7 @@ _TAKEN: Final[Mapping[int, _Answer]] = MappingProxyType(
     }
 )
 _FAILED: Final = _answer(500, b"internal error\n")
-_UNREAD: Final[Mapping[int, _Answer]] = MappingProxyType(
+_UNREAD: Final[Mapping[int, Answer]] = MappingProxyType(
     {
         403: _answer(403, closes=True),
         404: _answer(404, closes=True),
@@ -132,6 +122,13 @@ class _UnreadError(Exception):
 
 class _GoneError(Exception):
     """The sender has left before the end of its body."""
+
+
+class _Head(NamedTuple):
+    """What counts of a post's headers."""
+
+    signature: bytes | None
+    has_length: bool
 
 
 class _Deadlines:
@@ -188,19 +185,18 @@ class _PublicApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        path: str = scope["path"]
-        app = None if path == ROUTE else path.removeprefix(_ROUTE_OF_APP)
-        if (app is not None and (app == path or not app)) or not self._receiver.is_app(app):
-            answer = _UNREAD[404]
-        elif scope["method"] == "POST":
-            try:
-                answer = await self._take(app, scope["headers"], receive)
-            except _GoneError:
-                return
-        elif scope["method"] == "GET":
-            answer = self._shake_hands(app, scope["query_string"])
-        else:
-            answer = _UNREAD[405]
+        try:
+            app = self._app(scope["path"])
+            if scope["method"] == "POST":
+                answer = await self._take(app, self._head(scope["headers"]), receive)
+            elif scope["method"] == "GET":
+                answer = self._shake_hands(app, scope["query_string"])
+            else:
+                answer = _UNREAD[405]
+        except _UnreadError as refused:
+            answer = _UNREAD[refused.code]
+        except _GoneError:
+            return
         await send(answer.start)
         await send(answer.body)
         self._receiver.answered(answer.code, loop.time() - started)
@@ -208,33 +204,62 @@ class _PublicApp:
             await _see_off(receive)
             await send(_END)
 
-    def _shake_hands(self, app: str | None, query: bytes) -> _Answer:
-        challenge = _challenge(query, partial(self._receiver.handshake, app))
-        return _UNREAD[403] if challenge is None else _answer(200, challenge, closes=True)
+    def wants(self, url: bytes, headers: Headers) -> Post | None:
+        if not _PLAIN_URL.fullmatch(url):
+            return None
+        try:
+            app = self._app(url.decode("ascii"))
+            head = self._head(headers)
+        except _UnreadError:
+            # Said where all refusals are said.
+            return None
+        return Post(app, head.signature) if head.has_length else None
 
-    async def _take(self, app: str | None, headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> _Answer:
+    async def take_post(self, post: Post, body: bytes, give: Callable[[Answer], None]) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        answer = await self._receive(post.app, body, post.signature)
+        give(answer)
+        self._receiver.answered(answer.code, loop.time() - started)
+
+    def _app(self, path: str) -> str | None:
+        """The name in the path of a route."""
+        app = None if path == ROUTE else path.removeprefix(_ROUTE_OF_APP)
+        if (app is not None and (app == path or not app)) or not self._receiver.is_app(app):
+            raise _UnreadError(404)
+        return app
+
+    def _head(self, headers: Headers) -> _Head:
         signature = None
-        is_signed_twice = False
+        is_signed_twice = has_length = False
         for name, value in headers:
             if name == _SIGNATURE:
                 is_signed_twice = signature is not None
                 signature = value
-            elif name == _LENGTH and (len(value) > _LONGEST_LENGTH or int(value) > self._max_body_bytes):
-                return _UNREAD[413]
+            elif name == _LENGTH:
+                has_length = True
+                if len(value) > _LONGEST_LENGTH or int(value) > self._max_body_bytes:
+                    raise _UnreadError(413)
+        return _Head(None if is_signed_twice else signature, has_length)
+
+    def _shake_hands(self, app: str | None, query: bytes) -> Answer:
+        challenge = _challenge(query, partial(self._receiver.handshake, app))
+        return _UNREAD[403] if challenge is None else _answer(200, challenge, closes=True)
+
+    async def _take(self, app: str | None, head: _Head, receive: Receive) -> Answer:
         pieces: list[bytes] = []
         try:
-            body = await self._read(receive, pieces)
-            return _TAKEN[await self._receiver.receive(app, body, None if is_signed_twice else signature)]
-        except _UnreadError as refused:
-            return _UNREAD[refused.code]
-        except _GoneError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the edge: the sender learns nothing of it
-            self._log_once(error)
-            return _FAILED
+            return await self._receive(app, await self._read(receive, pieces), head.signature)
         finally:
             if pieces:
                 self._buffered_bytes -= sum(map(len, pieces))
+
+    async def _receive(self, app: str | None, body: bytes, signature: bytes | None) -> Answer:
+        try:
+            return _TAKEN[await self._receiver.receive(app, body, signature)]
+        except Exception as error:  # noqa: BLE001 - the edge: the sender learns nothing of it
+            self._log_once(error)
+            return _FAILED
 
     async def _read(self, receive: Receive, pieces: list[bytes]) -> bytes:
         """The whole body in time. What arrives in several pieces is in `pieces` too, until the caller is done."""
