@@ -36,6 +36,7 @@ NEED_WEBHOOKS = {
     "WhatsAppRestrictionActive",
     "WhatsAppAccountAlert",
     "WhatsAppSecurityEvent",
+    "WhatsAppAccountSecurityEvent",
     "WhatsAppFlowUnhealthy",
     "WhatsAppFailureRatioHigh",
     "WhatsAppBounceRatioHigh",

@@ -266,8 +266,10 @@ class Intake:
         at = now.timestamp()
         whose = self.books.touched() | set(self._refreshed(int(at) // SLOT))
         found = list(figures.readings(self.books, sorted(filter(self._is_watched, whose)), at))
+        # A clock that has gone back left moments ahead of it.
+        self._last_events |= {waba_id: _not_ahead(self._last_events[waba_id], at) for waba_id in self._heard_of}
         found += (
-            figures.LAST_EVENT.reading(Subject.waba(waba_id), _not_ahead(self._last_events[waba_id], at))
+            figures.LAST_EVENT.reading(Subject.waba(waba_id), dict(self._last_events[waba_id]))
             for waba_id in sorted(self._heard_of)
         )
         self._heard_of.clear()

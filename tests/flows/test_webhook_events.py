@@ -154,7 +154,8 @@ async def test_fall_of_quality_that_a_webhook_hints_at_is_seen_at_once(tmp_path:
 
         assert flow.metric("whatsapp_phone_number_quality_rating", phone_number_id=flow.number.id, rating="YELLOW") == 1
 
-        flow.clock.advance(10)
+        # Two looks at an account are half a minute apart at least.
+        flow.clock.advance(30)
         flow.number.quality_rating = "RED"
         await flow.tell("phone_number_quality_update", {**hint, "event": "FLAGGED"})
         assert await flow.announced() == [(QUALITY, "open", "critical")]

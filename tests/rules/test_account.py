@@ -352,3 +352,11 @@ def test_lifted_restriction_is_clear() -> None:
 
 def test_restriction_that_nobody_told_of_is_unknown() -> None:
     assert check_restriction(view(MESSAGING), RestrictionParams(), NOW) == unknown(NOW)
+
+
+@pytest.mark.parametrize("day", [datetime(9999, 12, 31, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)])
+@pytest.mark.parametrize("state", ["SCHEDULE_FOR_DISABLE", "DISABLE"])
+def test_day_of_a_ban_at_the_end_of_the_calendar_is_bearable(day: datetime, state: str) -> None:
+    told = seen(WABA_BAN_STATE.reading(WABA, state), WABA_BAN_DATE.reading(WABA, day), ago=30 * MINUTE)
+
+    assert judged(told).truth is Truth.TRUE

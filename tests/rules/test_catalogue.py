@@ -81,6 +81,8 @@ def test_rules_and_their_alert_names_do_not_collide() -> None:
         "WhatsAppAccountRestricted": {"WhatsAppAccountRestricted", "WhatsAppRestrictionActive"},
         # All messages, and one-time passwords, which nobody waits for as long.
         "WhatsAppDeliverySlow": {"WhatsAppDeliverySlow", "WhatsAppAuthenticationDeliverySlow"},
+        # A number, and the account where the number is not known.
+        "WhatsAppSecurityEvent": {"WhatsAppSecurityEvent", "WhatsAppAccountSecurityEvent"},
     }
 
 

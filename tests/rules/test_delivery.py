@@ -7,7 +7,7 @@ import pytest
 from tests.rules.views import HOUR, MINUTE, NO_TIME, NOW, NUMBER, seen, view
 from wamon.core.alerting import Severity, TransitionKind, Truth, Verdict
 from wamon.core.error_codes import lookup
-from wamon.core.figures import DELIVERY_TALLY, RECENT_FAILURES
+from wamon.core.figures import DELIVERY_TALLY, MESSAGES_ATTEMPTED, RECENT_FAILURES
 from wamon.core.health import Sighting
 from wamon.core.ports import Rule, clear, unknown
 from wamon.core.state import State, Ticked
@@ -282,3 +282,14 @@ def test_alert_closes_when_nothing_more_is_heard(rule: Rule, told_every: int) ->
 
 def test_silence_of_one_bucket_is_not_told() -> None:
     assert moved(SILENT_DROP, bad_ticks=40, ticks=80, told_every=20) == {}
+
+
+@each_rule
+def test_day_without_messages_is_clear_and_a_quiet_hour_is_not(rule: Rule) -> None:
+    def day(attempted: float, *, ago: timedelta = NO_TIME) -> Sighting:
+        return seen(MESSAGES_ATTEMPTED.reading(NUMBER, {"1h": 0.0, "24h": attempted}), ago=ago)
+
+    for open_severity in (None, W, C):
+        assert judged(rule, 0, 0, day(0), open_severity=open_severity) == clear(NOW)
+        assert judged(rule, 0, 0, day(1), open_severity=open_severity) == unknown(NOW)
+        assert judged(rule, 0, 0, day(0, ago=HOUR), open_severity=open_severity) == unknown(NOW)

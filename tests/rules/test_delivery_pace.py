@@ -61,8 +61,8 @@ def test_95th_percentile_opens_at_one_threshold_and_clears_at_a_lower_one(
 
 @pytest.mark.parametrize("rule", [DELIVERY_SLOW, AUTHENTICATION_SLOW, WEBHOOK_LAG], ids=lambda rule: rule.name)
 def test_nothing_delivered_is_unknown(rule: Rule) -> None:
-    assert judged(rule) == unknown(NOW)
-    assert judged(rule, open_severity=W) == unknown(NOW)
+    assert judged(rule, attempted_24h=1.0) == unknown(NOW)
+    assert judged(rule, open_severity=W, attempted_24h=1.0) == unknown(NOW)
 
 
 @each_rule
@@ -95,7 +95,7 @@ def test_slow_codes_and_late_webhooks_are_told_apart() -> None:
 
 
 def test_ordinary_messages_that_are_fast_do_not_close_the_alert_of_slow_codes() -> None:
-    verdict = judged(AUTHENTICATION_SLOW, open_severity=W, delivery_count=500.0, delivery_p95=2.0)
+    verdict = judged(AUTHENTICATION_SLOW, open_severity=W, delivery_count=500.0, delivery_p95=2.0, attempted_24h=500.0)
 
     assert verdict == unknown(NOW)
 
@@ -158,3 +158,14 @@ def test_few_stops_are_clear_at_the_moment_of_the_figures() -> None:
     assert stopped(0, 1000) == clear(NOW)
     assert stopped(19, 100) == clear(NOW)
     assert stopped(29, 1000).truth is Truth.TRUE
+
+
+@pytest.mark.parametrize("rule", [DELIVERY_SLOW, AUTHENTICATION_SLOW, OPT_OUTS], ids=lambda rule: rule.name)
+def test_day_without_messages_is_clear_and_a_quiet_hour_is_not(rule: Rule) -> None:
+    for open_severity in (None, W):
+        assert judged(rule, open_severity=open_severity) == clear(NOW)
+        assert judged(rule, open_severity=open_severity, attempted_24h=1.0) == unknown(NOW)
+
+
+def test_day_without_messages_says_nothing_of_the_lag_since_replies_may_come_late() -> None:
+    assert judged(WEBHOOK_LAG, open_severity=C) == unknown(NOW)

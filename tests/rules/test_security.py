@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from tests.rules.views import DAY, HOUR, MINUTE, NOW, NUMBER, seen, view
+from tests.rules.views import DAY, HOUR, MINUTE, NOW, NUMBER, WABA, seen, view
 from wamon.core.alerting import Severity, Truth
 from wamon.core.ports import clear, firing, unknown
 from wamon.probes.account import PHONE_STATUS, PIN_ENABLED
-from wamon.rules.security import SECURITY_EVENT, SecurityParams, check
-from wamon.webhooks.fields.security import LAST_SECURITY_EVENT
+from wamon.rules.security import ACCOUNT_SECURITY_EVENT, SECURITY_EVENT, SecurityParams, check, check_account
+from wamon.webhooks.fields.security import LAST_SECURITY_EVENT, WABA_LAST_SECURITY_EVENT
 
 
 def test_event_fires_with_what_to_check() -> None:
@@ -72,3 +72,28 @@ def test_number_without_any_event_is_unknown() -> None:
 def test_event_is_told_at_once() -> None:
     assert SECURITY_EVENT.timing.min_observations == 1
     assert SECURITY_EVENT.timing.for_ == timedelta(0)
+
+
+def test_event_on_a_number_that_wamon_does_not_know_fires_on_the_account() -> None:
+    picture = view(WABA, seen(WABA_LAST_SECURITY_EVENT.reading(WABA, "PIN_CHANGED", raw="PIN_CHANGED"), ago=HOUR))
+
+    assert check_account(picture, SecurityParams(), NOW) == firing(
+        Severity.CRITICAL,
+        NOW,
+        "Two-step verification PIN was changed on a number that wamon does not know",
+        evidence=[
+            ("Event", "PIN_CHANGED"),
+            ("Told", "2026-11-22 09:00 UTC"),
+            ("What to check", "Find out who it was; if nobody did, set another PIN now."),
+            ("Number", "not known to wamon: not polled so far, or not among phone_number_ids"),
+        ],
+    )
+    assert ACCOUNT_SECURITY_EVENT.alertnames == SECURITY_EVENT.alertnames
+    assert ACCOUNT_SECURITY_EVENT.timing == SECURITY_EVENT.timing
+
+
+def test_account_event_ends_after_a_day_and_an_account_without_one_is_unknown() -> None:
+    old = view(WABA, seen(WABA_LAST_SECURITY_EVENT.reading(WABA, "PIN_CHANGED"), ago=DAY))
+
+    assert check_account(old, SecurityParams(), NOW) == clear(NOW)
+    assert check_account(view(WABA), SecurityParams(), NOW) == unknown(NOW)

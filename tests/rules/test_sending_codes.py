@@ -1,14 +1,22 @@
 """When one error code alone alerts: payment, spam limit, throughput."""
 
+from datetime import timedelta
+
 import pytest
 
-from tests.rules.views import HOUR, MINUTE, NOW, NUMBER, WABA, WABA_ID, seen, view
+from tests.rules.views import HOUR, MINUTE, NO_TIME, NOW, NUMBER, WABA, WABA_ID, seen, view
 from wamon.core.alerting import Severity, Truth, Verdict
 from wamon.core.error_codes import lookup
-from wamon.core.figures import DELIVERY_PACE, DELIVERY_TALLY, RECENT_FAILURES, WABA_RECENT_FAILURES
+from wamon.core.figures import (
+    DELIVERY_PACE,
+    DELIVERY_TALLY,
+    MESSAGES_ATTEMPTED,
+    RECENT_FAILURES,
+    WABA_RECENT_FAILURES,
+)
 from wamon.core.health import Sighting, Subject
 from wamon.core.ports import Rule, clear, firing, unknown
-from wamon.probes.account import CAN_SEND_REASON, QUALITY_RATING
+from wamon.probes.account import CAN_SEND, CAN_SEND_REASON, QUALITY_RATING
 from wamon.rules.sending_codes import PAYMENT_BLOCKED, SPAM_RATE_LIMITED, THROUGHPUT_LIMITED
 
 W, C = Severity.WARNING, Severity.CRITICAL
@@ -27,6 +35,21 @@ def sent(attempted: float, codes: dict[str, float] | None = None) -> Sighting:
         RECENT_FAILURES.reading(NUMBER, codes or {}),
         WABA_RECENT_FAILURES.reading(WABA, codes or {}),
     )
+
+
+def quiet(attempted_24h: float) -> Sighting:
+    """An hour in which nothing went out, at the end of a day in which that much did."""
+    return seen(
+        *sent(0).readings,
+        MESSAGES_ATTEMPTED.reading(NUMBER, {"1h": 0.0, "24h": attempted_24h}),
+        DELIVERY_PACE.reading(WABA, {"attempted_1h": 0.0, "attempted_24h": attempted_24h}),
+    )
+
+
+def polled(state: str, *codes: str, ago: timedelta = NO_TIME, interval: timedelta = MINUTE) -> Sighting:
+    """What a poll of the WABA's own health_status said."""
+    reasons = CAN_SEND_REASON.reading(HEALTH, dict.fromkeys(codes, True))
+    return seen(CAN_SEND.reading(HEALTH, state), reasons, ago=ago, interval=interval)
 
 
 def judged(rule: Rule, *sightings: Sighting, open_severity: Severity | None = None) -> Verdict:
@@ -70,6 +93,13 @@ def test_codes_without_a_count_of_messages_are_unknown(rule: Rule) -> None:
     assert judged(rule, none) == unknown(NOW)
 
 
+@each_rule
+def test_day_without_messages_is_clear_and_a_quiet_hour_is_not(rule: Rule) -> None:
+    for open_severity in (None, W, C):
+        assert judged(rule, quiet(0), open_severity=open_severity) == clear(NOW)
+        assert judged(rule, quiet(1), open_severity=open_severity) == unknown(NOW)
+
+
 # --- payment ----------------------------------------------------------------------------------------------------------
 
 
@@ -106,6 +136,45 @@ def test_old_health_status_is_no_payment_problem() -> None:
     health = seen(CAN_SEND_REASON.reading(HEALTH, {"141006": True}), ago=HOUR)
 
     assert judged(PAYMENT_BLOCKED, health, sent(100)) == clear(NOW)
+
+
+def test_health_status_tells_of_the_payment_without_any_webhook() -> None:
+    assert judged(PAYMENT_BLOCKED, polled("BLOCKED", "141006")) == firing(
+        C,
+        NOW,
+        "Messages are blocked by a payment problem",
+        evidence=[("Meta's health_status", "code 141006 at this WABA")],
+    )
+
+
+@pytest.mark.parametrize(
+    ("poll", "truth"),
+    [
+        (polled("AVAILABLE"), Truth.FALSE),
+        (polled("LIMITED", "141010"), Truth.UNKNOWN),
+        (polled("AVAILABLE", ago=HOUR), Truth.UNKNOWN),
+        (polled("AVAILABLE", ago=2 * HOUR, interval=HOUR), Truth.UNKNOWN),
+    ],
+)
+def test_fresh_poll_that_finds_the_account_available_ends_it(poll: Sighting, truth: Truth) -> None:
+    blocked = polled("BLOCKED", "141006", ago=3 * HOUR)
+
+    assert judged(PAYMENT_BLOCKED, blocked, poll, open_severity=C).truth is truth
+    assert judged(PAYMENT_BLOCKED, blocked, poll, sent(0), open_severity=C).truth is truth
+
+
+def test_account_that_polls_call_available_is_no_proof_while_payments_are_refused_or_nobody_hears() -> None:
+    refused = sent(400, {"131042": 1.0})
+    old = seen(*refused.readings, ago=HOUR)
+
+    assert judged(PAYMENT_BLOCKED, polled("AVAILABLE"), refused, open_severity=C).truth is Truth.TRUE
+    assert judged(PAYMENT_BLOCKED, old, polled("AVAILABLE"), open_severity=C) == unknown(NOW)
+
+
+def test_day_without_messages_does_not_end_what_the_health_status_last_told() -> None:
+    old = polled("BLOCKED", "141006", ago=HOUR)
+
+    assert judged(PAYMENT_BLOCKED, old, quiet(0), open_severity=C) == unknown(NOW)
 
 
 # --- spam limit -------------------------------------------------------------------------------------------------------

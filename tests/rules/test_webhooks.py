@@ -62,10 +62,34 @@ def silent(*sightings: Sighting, open_severity: Severity | None = None) -> Verdi
         (6 * HOUR + SECOND, 3 * HOUR, Truth.TRUE),
         (20 * HOUR, 10 * HOUR, Truth.FALSE),
         (20 * HOUR + SECOND, 10 * HOUR, Truth.TRUE),
+        # One outage of some days does not make the next one normal.
+        (72 * HOUR, 4 * DAY, Truth.FALSE),
+        (72 * HOUR + SECOND, 4 * DAY, Truth.TRUE),
     ],
 )
 def test_silence_is_six_hours_or_twice_the_longest_pause(ago: timedelta, longest_gap: timedelta, truth: Truth) -> None:
     assert silent(heard(ago, longest_gap=longest_gap)).truth is truth
+
+
+def test_patience_that_is_configured_may_be_longer_than_the_longest() -> None:
+    params = SilenceParams(silent_for_hours=48.0)
+
+    patient, impatient = (
+        check_silence(view(WABA, heard(ago, longest_gap=4 * DAY)), params, NOW)
+        for ago in (48 * HOUR, 48 * HOUR + SECOND)
+    )
+
+    assert patient == clear(NOW)
+    assert impatient is not None
+    assert impatient.truth is Truth.TRUE
+
+
+def test_webhook_stamped_by_a_clock_that_was_ahead_counts_from_when_the_clock_was_set_right() -> None:
+    ahead = (NOW + 90 * DAY).timestamp()
+    stamped = seen(LAST_EVENT.reading(WABA, {"messages": ahead}), ago=7 * HOUR)
+
+    assert silent(stamped, heard(None)).what == "No webhook for 7 h"
+    assert silent(seen(LAST_EVENT.reading(WABA, {"messages": ahead}), ago=HOUR), heard(None)) == clear(NOW)
 
 
 @pytest.mark.parametrize(
@@ -171,10 +195,13 @@ def signed(bad: float, accepted: float, *, open_severity: Severity | None = None
         (4, 0, None, W, C),
         (5, 100, W, W, W),
         (5, 1, W, W, W),
-        (5, 0, C, C, C),
+        (5, 0, W, W, C),
+        (19, 0, W, W, C),
+        (20, 0, C, C, C),
+        (20, 1, W, W, W),
     ],
 )
-def test_bad_signatures_warn_and_are_critical_when_there_are_no_good_ones(
+def test_bad_signatures_warn_and_many_are_critical_when_there_are_no_good_ones(
     bad: float,
     accepted: float,
     while_closed: Severity | None,
@@ -189,18 +216,18 @@ def test_bad_signatures_warn_and_are_critical_when_there_are_no_good_ones(
 
 
 def test_strangers_and_a_wrong_secret_are_told_apart() -> None:
-    counts = [("Bad signatures in 15 minutes", "12")]
+    counts = [("Bad signatures in 15 minutes", "20")]
 
-    assert signed(12, 3400) == firing(
+    assert signed(20, 3400) == firing(
         W,
         NOW,
-        "12 webhook requests in 15 minutes had a bad signature",
+        "20 webhook requests in 15 minutes had a bad signature",
         evidence=[*counts, ("Good signatures in 15 minutes", "3,400")],
     )
-    assert signed(12, 0) == firing(
+    assert signed(20, 0) == firing(
         C,
         NOW,
-        "No webhook is believed: every signature is bad, the app secret is wrong",
+        "Every one of 20 webhook requests had a bad signature: the app secret may be wrong",
         evidence=[*counts, ("Good signatures in 15 minutes", "0")],
     )
 

@@ -11,6 +11,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from tests.web import receiving
 from tests.web.receiving import TOKEN, Desk, Sender, ask, get, listening, post
 from wamon.web.guard import Limits
 from wamon.web.private import private_app
@@ -19,6 +20,13 @@ from wamon.webhooks.signature import SignatureChecker
 SECRET = "ca9a12ca9a12ca9a12ca9a12ca9a12ca"
 BODY = b'{"object":"whatsapp_business_account","entry":[{"id":"1029","changes":[]}]}'
 NUMBER = b"15550100123"
+
+
+@pytest.fixture(autouse=True, params=["direct", "asgi"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole posts take the short way, or all that ASGI has to offer: nobody can tell."""
+    if request.param == "asgi":
+        monkeypatch.setattr(receiving, "WRAP", receiving.asgi_only)
 
 
 class Checking(Desk):

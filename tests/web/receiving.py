@@ -6,11 +6,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
 
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from wamon.web.guard import Limits
 from wamon.web.public import BODY_SECONDS, public_app
 from wamon.web.server import bind, serve
 
 TOKEN = "our-verify-token"
+
+
+def untouched(app: ASGIApp) -> ASGIApp:
+    return app
+
+
+# How listening() wraps the app where it is not told; tests of both ways set it.
+WRAP: Callable[[ASGIApp], ASGIApp] = untouched
 # No answer on loopback takes that long; a test that waits for one that never comes ends.
 PATIENCE_SECONDS = 20.0
 
@@ -87,6 +97,15 @@ class Sender:
             return True
 
 
+def asgi_only(app: ASGIApp) -> ASGIApp:
+    """The app without its short way for posts."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+
+    return call
+
+
 def post(body: bytes = b"{}", *headers: str, path: str = "/webhook") -> bytes:
     """A whole request."""
     lines = [f"POST {path} HTTP/1.1", "Host: hooks.example.org", f"Content-Length: {len(body)}", *headers]
@@ -99,13 +118,17 @@ def get(target: str, *headers: str, method: str = "GET") -> bytes:
 
 @contextlib.asynccontextmanager
 async def listening(
-    desk: Desk, *, limits: Limits | None = None, body_seconds: float = BODY_SECONDS
+    desk: Desk,
+    *,
+    limits: Limits | None = None,
+    body_seconds: float = BODY_SECONDS,
+    wrap: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> AsyncIterator[int]:
     """The listener's port."""
     sock = bind("127.0.0.1", 0)
     port: int = sock.getsockname()[1]
     async with asyncio.TaskGroup() as tasks:
-        app = public_app(desk, body_seconds=body_seconds)
+        app = (wrap or WRAP)(public_app(desk, body_seconds=body_seconds))
         task = tasks.create_task(serve(app, sock, is_public=True, limits=limits or Limits()))
         try:
             yield port

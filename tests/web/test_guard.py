@@ -8,11 +8,19 @@ import resource
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from tests.web import receiving
 from tests.web.receiving import Desk, Sender, listening, post
 from wamon.web.guard import Limits
 from wamon.web.server import bind, serve
 
 SHORT = Limits(head_seconds=0.1)
+
+
+@pytest.fixture(autouse=True, params=["direct", "asgi"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole posts take the short way, or all that ASGI has to offer: nobody can tell."""
+    if request.param == "asgi":
+        monkeypatch.setattr(receiving, "WRAP", receiving.asgi_only)
 
 
 async def still_answers(port: int) -> int:

@@ -8,11 +8,19 @@ from collections.abc import Awaitable, Callable
 import pytest
 from starlette.types import ASGIApp, Message
 
+from tests.web import receiving
 from tests.web.receiving import TOKEN, Desk, Reply, Sender, ask, get, listening, post
 from wamon.web import public
 from wamon.web.public import public_app
 
 GOOD = f"hub.mode=subscribe&hub.verify_token={TOKEN}&hub.challenge=1158201444"
+
+
+@pytest.fixture(autouse=True, params=["direct", "asgi"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole posts take the short way, or all that ASGI has to offer: nobody can tell."""
+    if request.param == "asgi":
+        monkeypatch.setattr(receiving, "WRAP", receiving.asgi_only)
 
 
 # --- the handshake ----------------------------------------------------------------------------------------------------

@@ -47,6 +47,13 @@ def test_moment_is_read_in_every_form(written: object, moment: datetime) -> None
         float("nan"),
         [],
         {"a": 1},
+        # Before there was WhatsApp, and later than anybody plans: a number in another unit, or a word for "never".
+        20260419,
+        1641330498000,
+        "2008-12-31",
+        "2100-01-01",
+        "9999-12-31",
+        "December 31, 9999",
     ],
 )
 def test_what_is_no_moment_is_none(written: object) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.webhooks.notices import AT, NUMBER, directory, notice
+from tests.webhooks.notices import AT, NUMBER, WABA, directory, notice
 from wamon.webhooks.field import Heed, WebhookShapeError
-from wamon.webhooks.fields.security import LAST_SECURITY_EVENT, SECURITY_EVENT_AT, read
+from wamon.webhooks.fields.security import LAST_SECURITY_EVENT, SECURITY_EVENT_AT, WABA_LAST_SECURITY_EVENT, read
 
 
 def heed(**value: Any) -> Heed:
@@ -38,8 +38,10 @@ def test_unknown_event_is_other() -> None:
 
 
 @pytest.mark.parametrize("display", [None, "", 15550783881, "16505551111", {}])
-def test_number_that_is_not_watched_asks_for_a_poll_only(display: object) -> None:
-    assert heed(event="PIN_CHANGED", display_phone_number=display) == Heed(asks_poll=True)
+def test_event_on_a_number_that_is_not_known_is_kept_on_the_account(display: object) -> None:
+    assert heed(event="PIN_CHANGED", display_phone_number=display) == Heed(
+        readings=(WABA_LAST_SECURITY_EVENT.reading(WABA, "PIN_CHANGED", raw="PIN_CHANGED"),), asks_poll=True
+    )
 
 
 @pytest.mark.parametrize("event", [None, "", 1, ["PIN_CHANGED"]])

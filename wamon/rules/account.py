@@ -94,18 +94,22 @@ def _polled(view: View) -> Iterator[_Finding]:
 
 def _told(view: View, params: RestrictedParams, now: datetime) -> Iterator[_Finding]:
     """What webhooks told and nothing has outdone since."""
-    yield from _ban(view, params)
+    yield from _ban(view, params, now)
     yield from _lost_tie(view, params)
     yield from _violation(view, params, now)
 
 
-def _ban(view: View, params: RestrictedParams) -> Iterator[_Finding]:
+def _ban(view: View, params: RestrictedParams, now: datetime) -> Iterator[_Finding]:
     fact, day = view.fact(WABA_BAN_STATE), view.value(WABA_BAN_DATE)
     if fact is None or str(fact.value) not in BANS:
         return
     # Until the day has passed, an account that is only about to be disabled is bound to look well.
-    due = fact.observed_at if fact.value == "DISABLE" else day + timedelta(days=1) if day is not None else None
-    if due is not None and _is_well_since(view, max(due, fact.observed_at), params):
+    since: datetime | None = fact.observed_at
+    if fact.value != "DISABLE":
+        # The day is Meta's word and may be the last of the calendar: nothing is added to it before it has passed.
+        is_past = day is not None and now - day >= timedelta(days=1)
+        since = max(day + timedelta(days=1), fact.observed_at) if day is not None and is_past else None
+    if since is not None and _is_well_since(view, since, params):
         return
     evidence = [*evidence_of(fact, "Ban"), *([("Day of the ban", f"{day:%Y-%m-%d}")] if day is not None else [])]
     yield _Finding(Severity.CRITICAL, BANS[str(fact.value)], tuple(evidence))

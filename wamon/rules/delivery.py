@@ -1,4 +1,8 @@
-"""What becomes of the messages of a number: too many fail, bounce, or are never heard of again."""
+"""What becomes of the messages of a number: too many fail, bounce, or are never heard of again.
+
+An hour without messages proves nothing, and an open alert stays. A whole day without any ends it: nobody sends any
+more, so nothing fails now, and an alert that only new messages could close would stay for ever.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -8,7 +12,7 @@ from typing import Final
 from wamon.core.alerting import Severity, Timing, Truth, Verdict
 from wamon.core.delivery import bounce_of
 from wamon.core.error_codes import Bounce, ErrorCode, lookup
-from wamon.core.figures import DELIVERY_TALLY, RECENT_FAILURES, wilson_lower_bound
+from wamon.core.figures import DELIVERY_TALLY, MESSAGES_ATTEMPTED, RECENT_FAILURES, wilson_lower_bound
 from wamon.core.health import SubjectKind
 from wamon.core.ports import Owner, Rule, View, clear, unknown
 from wamon.probes.account import NUMBER_CAN_SEND
@@ -125,14 +129,24 @@ def check_silent_drop(view: View, params: ShareParams, now: datetime) -> Verdict
 def _share(
     view: View, hits: str, params: ShareParams, now: datetime, *, of: str = "attempted"
 ) -> tuple[Verdict, float, float]:
-    """The verdict on one figure of the tally, with its count and what it is a share of."""
+    """The verdict on one figure of the tally, with its count and what it is a share of.
+
+    FALSE when nobody has sent for a day: nothing fails now.
+    """
     tally = view.value(DELIVERY_TALLY)
     if tally is None:
         return unknown(now), 0.0, 0.0
     total = tally.get(of, 0.0)
     count = tally.get(hits, 0.0)
     verdict = judge_share(count, total, params, now=now, open_severity=view.open_severity)
+    if verdict.truth is Truth.UNKNOWN and sends_no_more(view):
+        return clear(now), count, total
     return verdict, count, total
+
+
+def sends_no_more(view: View) -> bool:
+    """Whether it is known that this number has sent nothing for a day."""
+    return (view.value(MESSAGES_ATTEMPTED) or {}).get("24h") == 0
 
 
 def bound_evidence(hits: float, total: float, params: ShareParams) -> tuple[str, str]:

@@ -1,5 +1,10 @@
-"""How a WABA's messages travel: delivered late, told of late, or answered with a stop."""
+"""How a WABA's messages travel: delivered late, told of late, or answered with a stop.
 
+A day without messages ends what is said of deliveries and stops, for nothing is late now. It does not end the webhooks'
+lag: what customers write may still be told late.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -51,6 +56,8 @@ def _check_pace(view: View, params: PaceParams, now: datetime, figure: str, what
         return unknown(now)
     count, seconds = pace.get(f"{figure}_count", 0.0), pace.get(f"{figure}_p95")
     is_open = view.open_severity is not None
+    if not count and figure != "lag" and sends_no_more(pace):
+        return clear(now)
     if seconds is None or count < (params.min_events_to_clear if is_open else params.min_events):
         return unknown(now)
     if not is_above(seconds, fires=params.fires_seconds, clears=params.clears_seconds, is_open=is_open):
@@ -66,6 +73,11 @@ def _check_pace(view: View, params: PaceParams, now: datetime, figure: str, what
     return firing(severity, now, f"{what} {late}", evidence=evidence)
 
 
+def sends_no_more(pace: Mapping[str, float]) -> bool:
+    """Whether it is known that this account has sent nothing for a day."""
+    return pace.get("attempted_24h") == 0
+
+
 def check_opt_outs(view: View, params: OptOutParams, now: datetime) -> Verdict | None:
     if view.fact(DELIVERY_PACE) is None:
         return None
@@ -74,6 +86,8 @@ def check_opt_outs(view: View, params: OptOutParams, now: datetime) -> Verdict |
         return unknown(now)
     attempted = pace.get("attempted_24h", 0.0)
     opt_outs = pace.get("opt_outs_24h", 0.0)
+    if not opt_outs and sends_no_more(pace):
+        return clear(now)
     verdict = judge_share(opt_outs, attempted, params, now=now, open_severity=view.open_severity)
     if verdict.truth is not Truth.TRUE:
         return verdict

@@ -1,4 +1,8 @@
-"""Error codes that each mean one trouble of the sender's: the payment, the spam limit, the throughput."""
+"""Error codes that each mean one trouble of the sender's: the payment, the spam limit, the throughput.
+
+An hour without messages proves nothing. A day without any ends what the codes told: nobody sends, so nothing is refused
+now.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,8 +12,9 @@ from wamon.core.alerting import Severity, Timing, Verdict
 from wamon.core.figures import DELIVERY_PACE, DELIVERY_TALLY, RECENT_FAILURES, WABA_RECENT_FAILURES
 from wamon.core.health import Subject, SubjectKind
 from wamon.core.ports import Owner, Rule, View, clear, firing, unknown
-from wamon.probes.account import CAN_SEND_REASON, NUMBER_CAN_SEND
-from wamon.rules.delivery import code_evidence
+from wamon.probes.account import CAN_SEND, CAN_SEND_REASON, NUMBER_CAN_SEND
+from wamon.rules import delivery_pace
+from wamon.rules.delivery import code_evidence, sends_no_more
 from wamon.rules.words import NoParams, number_context
 
 # Source: Meta "Cloud API error codes" and "Messaging health status" references, read 2026-09.
@@ -37,20 +42,38 @@ class ThroughputParams:
 
 
 def check_payment(view: View, params: NoParams, now: datetime) -> Verdict | None:
-    if view.fact(WABA_RECENT_FAILURES) is None:
+    """By the codes of failed messages, and by the WABA's own health status, which needs no webhooks.
+
+    FALSE when messages went out, a poll found the account available, or nobody has sent for a day, and nothing is
+    refused.
+    """
+    account = _account(view)
+    figures = view.fact(WABA_RECENT_FAILURES)
+    if figures is None and view.fact(CAN_SEND_REASON, of=account) is None:
         return None
     codes = view.value(WABA_RECENT_FAILURES)
-    if codes is None:
-        return unknown(now)
-    refused = codes.get(PAYMENT, 0.0)
-    is_told = (view.value(CAN_SEND_REASON, of=_account(view)) or {}).get(HEALTH_PAYMENT, False)
+    refused = (codes or {}).get(PAYMENT, 0.0)
+    is_told = (view.value(CAN_SEND_REASON, of=account) or {}).get(HEALTH_PAYMENT, False)
     if refused or is_told:
         evidence = list(code_evidence({PAYMENT: refused})) if refused else []
         if is_told:
             evidence.append(("Meta's health_status", f"code {HEALTH_PAYMENT} at this WABA"))
         return firing(Severity.CRITICAL, now, "Messages are blocked by a payment problem", evidence=evidence)
-    attempted = (view.value(DELIVERY_PACE) or {}).get("attempted_1h", 0.0)
-    return _clear_if_tried(attempted, now)
+    # Figures that were there and are too old now may hide refused messages.
+    if figures is not None and codes is None:
+        return unknown(now)
+    pace = view.value(DELIVERY_PACE) or {}
+    if pace.get("attempted_1h") or _is_available(view, account, now):
+        return clear(now)
+    was_told = (view.known(CAN_SEND_REASON, of=account) or {}).get(HEALTH_PAYMENT, False)
+    # Nobody sending does not settle what a poll last told and no poll has taken back.
+    return clear(now) if delivery_pace.sends_no_more(pace) and not was_told else unknown(now)
+
+
+def _is_available(view: View, account: Subject, now: datetime) -> bool:
+    """Whether a poll of the last hour found the WABA's own entity well: later than any message that was refused."""
+    fact = view.fact(CAN_SEND, of=account)
+    return fact is not None and fact.current == "AVAILABLE" and now - fact.observed_at < timedelta(hours=1)
 
 
 def _account(view: View) -> Subject:
@@ -70,7 +93,7 @@ def check_spam(view: View, params: SpamParams, now: datetime) -> Verdict | None:
         evidence = (*code_evidence({SPAM_LIMIT: refused}), *number_context(view, besides=NUMBER_CAN_SEND))
         what = f"Meta's spam limit refused {refused:,.0f} messages in an hour"
         return firing(Severity.CRITICAL, now, what, evidence=evidence)
-    return _clear_if_tried(_attempted(view), now)
+    return _clear_if_tried(view, now)
 
 
 def check_throughput(view: View, params: ThroughputParams, now: datetime) -> Verdict | None:
@@ -86,7 +109,7 @@ def check_throughput(view: View, params: ThroughputParams, now: datetime) -> Ver
     else:
         is_limited = refused >= params.fires_count and refused > params.fires_ratio * attempted
     if not is_limited:
-        return _clear_if_tried(attempted, now)
+        return _clear_if_tried(view, now)
     evidence = (("Messages attempted in the last hour", f"{attempted:,.0f}"), *code_evidence(refusals))
     what = f"{refused:,.0f} messages were refused in an hour because they came too fast"
     return firing(Severity.WARNING, now, what, evidence=evidence)
@@ -96,9 +119,9 @@ def _attempted(view: View) -> float:
     return (view.value(DELIVERY_TALLY) or {}).get("attempted", 0.0)
 
 
-def _clear_if_tried(attempted: float, now: datetime) -> Verdict:
-    """FALSE when messages went out without the code; UNKNOWN when nobody tried, which proves nothing."""
-    return clear(now) if attempted else unknown(now)
+def _clear_if_tried(view: View, now: datetime) -> Verdict:
+    """FALSE when messages went out without the code, or none for a day; UNKNOWN when nobody tried for an hour."""
+    return clear(now) if _attempted(view) or sends_no_more(view) else unknown(now)
 
 
 PAYMENT_BLOCKED = Rule(
@@ -117,7 +140,7 @@ PAYMENT_BLOCKED = Rule(
     steps=(
         "Open Business settings > WhatsApp accounts > Billing and fix what is marked: card, credit line, open invoice.",
         "Pause campaigns until it is mended, and keep what failed: it must be sent again by you, Meta does not.",
-        "Send one paid template; the alert closes when messages go out and none fails with 131042 for an hour.",
+        "Send one paid template; the alert closes when none fails with 131042 for an hour and health_status is well.",
         "`wamon explain 131042` tells more.",
     ),
     on_tick=True,

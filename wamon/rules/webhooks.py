@@ -15,31 +15,43 @@ from wamon.rules.words import moment, span
 class SilenceParams:
     """How long no webhook may come, at least; a quiet WABA gets `gap_factor` times its longest pause of the last week.
 
+    No pause earns more than `longest_hours`: one outage of three days in the last week would let the next one last
+    for six before anybody is told. That is a weekend and its evenings, so that offices sleep calmly; a longer
+    `silent_for_hours` wins.
     `min_active_hours`: in how many hours of the last week webhooks must have come before their absence says anything.
     """
 
     silent_for_hours: float = 6.0
     gap_factor: float = 2.0
+    longest_hours: float = 72.0
     min_active_hours: int = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureParams:
-    """How many bad signatures in a quarter of an hour."""
+    """How many bad signatures in a quarter of an hour; from `critical_at` on, without a good one, it is critical.
+
+    Anybody can send a few requests to a public URL, so a few say nothing of the secret.
+    """
 
     fires_count: int = 5
+    critical_at: int = 20
 
 
 def check_silence(view: View, params: SilenceParams, now: datetime) -> Verdict | None:
-    events, habit = view.value(LAST_EVENT), view.value(EVENT_HABIT)
-    if not events:
+    fact, events, habit = view.fact(LAST_EVENT), view.value(LAST_EVENT), view.value(EVENT_HABIT)
+    if fact is None or not events:
         return None
     is_open = view.open_severity is not None
     if habit is None and not is_open:
         return unknown(now)
-    field, last = max(events.items(), key=lambda item: item[1])
+    field, stamped = max(events.items(), key=lambda item: item[1])
+    # A clock that was ahead stamped what lies ahead still. It came at the latest when it was observed, a moment that is
+    # corrected when the clock goes back, and that stays where it is while time passes.
+    last = min(stamped, fact.observed_at.timestamp(), now.timestamp())
     active_hours, longest_gap = ((habit or {}).get(name, 0.0) for name in ("active_hours", "longest_gap_seconds"))
-    patience = max(3600.0 * params.silent_for_hours, params.gap_factor * longest_gap)
+    habitual = min(params.gap_factor * longest_gap, 3600.0 * params.longest_hours)
+    patience = max(3600.0 * params.silent_for_hours, habitual)
     if now.timestamp() - last <= patience:
         return clear(now)
     # The silence itself makes the account lose its habit, in the end all of it: that must not end the alert.
@@ -89,10 +101,11 @@ def check_signatures(view: View, params: SignatureParams, now: datetime) -> Verd
         ("Bad signatures in 15 minutes", f"{bad:,.0f}"),
         ("Good signatures in 15 minutes", f"{accepted:,.0f}"),
     ]
-    if accepted or (bad < params.fires_count and view.open_severity is not Severity.CRITICAL):
+    is_critical = not accepted and (bad >= params.critical_at or view.open_severity is Severity.CRITICAL)
+    if not is_critical:
         what = f"{bad:,.0f} webhook requests in 15 minutes had a bad signature"
         return firing(Severity.WARNING, now, what, evidence=evidence)
-    what = "No webhook is believed: every signature is bad, the app secret is wrong"
+    what = f"Every one of {bad:,.0f} webhook requests had a bad signature: the app secret may be wrong"
     return firing(Severity.CRITICAL, now, what, evidence=evidence)
 
 
@@ -128,16 +141,17 @@ BAD_SIGNATURES = Rule(
     timing=Timing(min_observations=2, keep_firing_for=timedelta(hours=1)),
     params=SignatureParams(),
     meaning="Requests came to the webhook URL whose signature is not that of the app's secret. They are refused with "
-    "401. If all are refused, wamon hears nothing from Meta at all.",
+    "401. If Meta's are among them, wamon hears nothing from Meta; strangers who try the URL look the same.",
     cause="The app secret was reset and wamon has the former one, a proxy changes the body, another app is subscribed "
     "to the same URL; or a stranger tries the URL.",
     owner=Owner.SRE,
     steps=(
+        "Is it Meta? See in the proxy's log who sends, and whether deliveries of Meta's are answered with 401.",
         "Compare App Dashboard > App settings > Basic > App secret with the one that wamon reads.",
         "During a rotation give wamon both secrets, then remove the former one when the alert is over.",
         "A proxy in between must hand on the body byte for byte, and the header X-Hub-Signature-256.",
         "Several apps: each needs its own path and its own secret in wamon's configuration.",
-        "Good signatures come too and nothing was changed: it is a stranger, refused as it should be.",
+        "Good signatures come too, or no delivery of Meta's failed: it is a stranger, refused as it should be.",
     ),
     on_tick=True,
 )

@@ -47,7 +47,8 @@ class GuardedConfig(uvicorn.Config):
     def __init__(self, app: ASGIApp, *, limits: Limits, **options: Any) -> None:
         super().__init__(app, http=GuardedProtocol, **options)
         self.limits = limits
-        self.taker = app if isinstance(app, TakesPosts) else None
+        given: object = app
+        self.taker = given if isinstance(given, TakesPosts) else None
         self.most_connections = limits.affordable_connections()
         self._full_logged = -FULL_LOGGED_SECONDS
         # Anybody can send what is not HTTP, and uvicorn warns of each. Its errors are still told.

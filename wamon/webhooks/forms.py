@@ -11,6 +11,9 @@ from wamon.probes.payload import items, text, unix_time
 from wamon.webhooks.field import WebhookShapeError
 from wamon.webhooks.lenient import UNEXPECTED_SHAPE
 
+# WhatsApp was founded in 2009; what lies farther ahead than 2099 is a slip, a number in another unit or "for ever".
+PLAUSIBLE_YEARS: Final = range(2009, 2100)
+
 # Meta's sentences are evidence: enough of one to be understood.
 LONGEST_WORDS: Final = 300
 
@@ -29,12 +32,15 @@ def required_word(value: JsonObject, key: str) -> str:
 def moment_of(value: object) -> datetime | None:
     """A moment from unix seconds (number or digits), ISO 8601, or English long form; a day is its midnight in UTC.
 
+    None for one that cannot be meant, before 2009 or from 2100 on: nobody may calculate with it.
     Meta writes 1641330498, "1641330498", "2026-04-19T13:59:20+0000" and "April 17, 2025". Source: facts, 2026-11.
     """
-    if isinstance(value, str):
-        written = value.strip()
-        return unix_time(written) if written.isdecimal() else _iso(written) or _long_form(written)
-    return unix_time(value)
+    found = _written(value.strip()) if isinstance(value, str) else unix_time(value)
+    return found if found is not None and found.year in PLAUSIBLE_YEARS else None
+
+
+def _written(value: str) -> datetime | None:
+    return unix_time(value) if value.isdecimal() else _iso(value) or _long_form(value)
 
 
 def _iso(written: str) -> datetime | None:

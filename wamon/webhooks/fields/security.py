@@ -4,7 +4,7 @@ Source: Meta "security" webhook reference, read 2025-12.
 """
 
 from wamon.core import vocabulary
-from wamon.core.health import Signal, SparseState, SubjectKind, Timestamp
+from wamon.core.health import Signal, SparseState, Subject, SubjectKind, Timestamp
 from wamon.core.vocabulary import OTHER
 from wamon.webhooks.field import Directory, Field, Heed, Notice
 from wamon.webhooks.forms import required_word, words_of
@@ -23,28 +23,37 @@ SECURITY_EVENT_AT = Signal(
     help="When something last happened to the two-step verification of the number.",
     is_event=True,
 )
+WABA_LAST_SECURITY_EVENT = Signal(
+    name="whatsapp_waba_last_security_event",
+    kind=SubjectKind.WABA,
+    shape=SparseState("event"),
+    help="What last happened to the two-step verification of a number of the account that wamon does not know.",
+    is_event=True,
+)
 
 
 def read(notice: Notice, directory: Directory) -> Heed:
-    """The event, on its number. One on a number that is not watched is nobody's: it only asks for a poll.
+    """The event, on its number; on the account when wamon does not know the number: not polled so far, or left out.
 
     Who asked is not read: it names a person.
     """
     number = directory.number(notice.waba_id, notice.value.get("display_phone_number"))
     told = required_word(notice.value, "event")
-    if number is None:
-        return Heed(asks_poll=True)
     event = vocabulary.SECURITY_EVENT.normalise(told)
-    readings = (
-        LAST_SECURITY_EVENT.reading(number, event, raw=words_of(told), is_recognised=event != OTHER),
-        SECURITY_EVENT_AT.reading(number, notice.at),
+    signal, subject = (
+        (LAST_SECURITY_EVENT, number)
+        if number is not None
+        else (WABA_LAST_SECURITY_EVENT, Subject.waba(notice.waba_id))
     )
-    return Heed(readings=readings, asks_poll=True)
+    last = signal.reading(subject, event, raw=words_of(told), is_recognised=event != OTHER)
+    if number is None:
+        return Heed(readings=(last,), asks_poll=True)
+    return Heed(readings=(last, SECURITY_EVENT_AT.reading(number, notice.at)), asks_poll=True)
 
 
 FIELD = Field(
     name="security",
     doc="Changes of a number's two-step verification.",
-    signals=(LAST_SECURITY_EVENT, SECURITY_EVENT_AT),
+    signals=(LAST_SECURITY_EVENT, SECURITY_EVENT_AT, WABA_LAST_SECURITY_EVENT),
     read=read,
 )
