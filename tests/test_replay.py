@@ -161,13 +161,35 @@ def test_file_is_one_body_or_one_a_line_with_or_without_a_receipt(tmp_path: Path
     assert [json.loads(each.body) for each in list(read_records(many))[:3]] == [found] * 3
 
 
-@pytest.mark.parametrize("receipt", ["yesterday", 1e30, "2026-13-01"])
+@pytest.mark.parametrize(
+    "receipt", ["yesterday", 1e30, "2026-13-01", True, -1, 0, "9999-12-31T23:59:59Z", 253402300799, "0001-01-01"]
+)
 def test_receipt_that_is_no_moment_names_file_and_line(tmp_path: Path, receipt: object) -> None:
     file = tmp_path / "many.jsonl"
     file.write_text("\n" + json.dumps({"received_at": receipt, "body": {}}) + "\n{}", encoding="utf-8")
 
-    with pytest.raises(ConfigurationError, match=r"many\.jsonl:2: received_at .* is no moment"):
+    with pytest.raises(ConfigurationError, match=r"many\.jsonl:2: received_at .* is no moment of webhooks"):
         list(read_records(file))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_file_with_a_byte_order_mark_is_read(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "marked.jsonl"
+    found = body(status("one", "sent", START))
+    file.write_text("\n".join([json.dumps(found)] * 2), encoding=encoding)
+
+    assert [json.loads(each.body) for each in read_records(file)] == [found, found]
+
+
+def test_file_may_be_a_list_of_bodies_or_records(tmp_path: Path) -> None:
+    file = tmp_path / "list.json"
+    found = body(status("one", "sent", START))
+    file.write_text(json.dumps([found, {"received_at": START.isoformat(), "body": found}], indent=1), encoding="utf-8")
+
+    records = list(read_records(file))
+
+    assert [each.received_at for each in records] == [None, START]
+    assert [json.loads(each.body) for each in records] == [found, found]
 
 
 def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

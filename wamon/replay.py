@@ -1,5 +1,6 @@
 """Replays recorded webhooks through the parser, the ledger and the rules: what would have been counted and told."""
 
+import codecs
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from wamon.core import books
 from wamon.core.alerting import Transition
 from wamon.core.books import TallyKey
-from wamon.core.errors import ConfigurationError
+from wamon.core.errors import ConfigurationError, StoreError
 from wamon.core.ports import Rule
 from wamon.core.state import Changes, Monitored, State, Ticked
 from wamon.core.step import Policy
@@ -23,6 +25,9 @@ TICK: Final = timedelta(seconds=60)
 # After the last webhook time goes on for so long, so that what would have closed closes.
 AFTERMATH: Final = timedelta(hours=2)
 APP: Final = "replay"
+# WhatsApp began in 2009.
+FIRST_YEAR: Final = 2009
+LAST_YEAR: Final = 2100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,24 +49,42 @@ class Replayed:
     transitions: tuple[Transition, ...]
     state: State
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether there was a webhook in any of it."""
+        return sum(count for key, count in self.totals.items() if key[0] != books.QUARANTINED) > 0
+
 
 def read_records(path: Path) -> Iterator[Record]:
-    """The requests in a file: one JSON body, or one a line.
+    """The requests in a file: one JSON body, a list of them, or one a line.
 
-    A line may also be `{"received_at": ..., "body": ...}` with a moment in ISO 8601 or unix seconds, and the body as
-    JSON or as the text that was received. Raises ConfigurationError that names the file and the line.
+    Each may also be `{"received_at": ..., "body": ...}` with a moment in ISO 8601 or unix seconds, and the body as JSON
+    or as the text that was received. Raises ConfigurationError that names the file and the line.
     """
     try:
-        raw = path.read_bytes()
+        raw = _without_mark(path.read_bytes())
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from error
     whole = _parsed(raw)
     if isinstance(whole, dict):
         yield _record(raw, whole, place=str(path))
         return
+    if isinstance(whole, list):
+        for number, each in enumerate(whole, start=1):
+            yield _record(json.dumps(each).encode(), each, place=f"{path}, item {number}")
+        return
     for number, line in enumerate(raw.splitlines(), start=1):
         if line.strip():
             yield _record(line.strip(), _parsed(line), place=f"{path}:{number}")
+
+
+def _without_mark(raw: bytes) -> bytes:
+    """The text in UTF-8 without a byte order mark, which some editors and shells put in front."""
+    marks = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+    for mark, encoding in marks.items():
+        if raw.startswith(mark):
+            return raw.decode(encoding, errors="replace").removeprefix("\ufeff").encode()
+    return raw
 
 
 def _parsed(raw: bytes) -> Any:
@@ -83,15 +106,18 @@ def _record(raw: bytes, parsed: Any, *, place: str) -> Record:
 def _moment(told: object, *, place: str) -> datetime | None:
     if told is None:
         return None
+    problem = f"{place}: received_at {told!r} is no moment of webhooks: write 2026-11-22T10:15:00Z or unix seconds"
     try:
-        if isinstance(told, int | float):
-            return datetime.fromtimestamp(told, UTC)
-        at = datetime.fromisoformat(str(told))
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        if isinstance(told, int | float) and not isinstance(told, bool):
+            at = datetime.fromtimestamp(told, UTC)
+        else:
+            at = datetime.fromisoformat(str(told))
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise ConfigurationError(
-            f"{place}: received_at {told!r} is no moment: write 2026-11-22T10:15:00Z or unix seconds"
-        ) from error
+        raise ConfigurationError(problem) from error
+    if not FIRST_YEAR <= at.year < LAST_YEAR:
+        raise ConfigurationError(problem)
+    return at
 
 
 async def replay(
@@ -152,7 +178,8 @@ class _Stage:
             for at, record in ordered:
                 await self._pass_time(until=at)
                 self._clock.at = max(self._clock.at, at)
-                await self._intake.take(record.body, app_id=APP, now=self._clock.at.timestamp())
+                if not await self._intake.take(record.body, app_id=APP, now=self._clock.at.timestamp()):
+                    raise StoreError(f"cannot go on replaying: {self._intake.problem or 'the store refused'}")
             await self._pass_time(until=ordered[-1][0] + AFTERMATH)
         finally:
             await self._store.close()

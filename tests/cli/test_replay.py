@@ -65,6 +65,16 @@ def test_missing_file_is_a_clean_error(tmp_path: Path) -> None:
     assert "nothing.jsonl" in done.output
 
 
+def test_file_without_a_webhook_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "picture.jsonl"
+    file.write_bytes(bytes(range(256)) * 4)
+
+    done = wamon("replay", str(file))
+
+    assert done.exit_code == 2
+    assert "nothing in it could be read as a webhook" in done.output
+
+
 def test_empty_file_is_a_clean_error(tmp_path: Path) -> None:
     file = tmp_path / "empty.jsonl"
     file.touch()

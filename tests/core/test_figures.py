@@ -319,6 +319,15 @@ def test_habit_is_the_hours_with_webhooks_and_the_longest_pause_between_them() -
     assert said(of, EVENT_HABIT, WABA) == {"active_hours": 4.0, "longest_gap_seconds": (6 * 24 + 9) * 3600.0}
 
 
+def test_hours_of_a_clock_that_was_ahead_are_no_habit() -> None:
+    of = kept(
+        row(books.RECENT_EVENTS, "10:00", 5, number=""),
+        row(books.RECENT_EVENTS, "10:00", 5, number="", days_ago=-30),
+    )
+
+    assert said(of, EVENT_HABIT, WABA) == {"active_hours": 1.0, "longest_gap_seconds": 0.0}
+
+
 def test_single_hour_has_no_pause() -> None:
     of = kept(row(books.RECENT_EVENTS, "10:00", 5, number=""))
 

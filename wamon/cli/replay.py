@@ -16,6 +16,7 @@ from wamon.core.alerting import Transition, TransitionKind
 from wamon.core.books import TallyKey
 from wamon.core.delivery import STATUS_NAMES
 from wamon.core.error_codes import lookup
+from wamon.core.errors import WamonError
 from wamon.core.ports import Rule
 from wamon.core.timing import SystemClock
 from wamon.probes.names import describe
@@ -54,6 +55,8 @@ def replay(files: tuple[Path, ...], config_path: Path | None, *, as_json: bool) 
         print_json(_document(replayed, rules))
     else:
         _print(replayed, rules)
+    if not replayed.is_readable:
+        raise WamonError("nothing in it could be read as a webhook: give raw bodies, one a file or one a line")
 
 
 def _print(replayed: Replayed, rules: tuple[Rule, ...]) -> None:

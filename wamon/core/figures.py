@@ -296,7 +296,8 @@ def _pace(name: str, counts: Mapping[str, int], bounds: tuple[int, ...]) -> dict
 
 def _habit(hours: list[int], now: float) -> dict[str, float]:
     """In how many hours of the last week webhooks came, and the longest time between two of those, in seconds."""
-    week = [hour for hour in hours if hour >= now - 7 * DAY]
+    # Hours ahead are those of a clock that has gone back since.
+    week = [hour for hour in hours if now - 7 * DAY <= hour <= now]
     gaps = [later - earlier for earlier, later in pairwise(week)]
     return {"active_hours": float(len(week)), "longest_gap_seconds": float(max(gaps, default=0))}
 
