@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from wamon.core import books
-from wamon.core.errors import ConfigurationError
+from wamon.core.errors import ConfigurationError, StoreError
 from wamon.replay import Record, Replayed, read_records, replay
 from wamon.rules import RULES
+from wamon.store import SqliteStore
 
 WABA_ID = "102290129340398"
 NUMBER_ID = "106540352242922"
@@ -137,6 +138,16 @@ def test_accounts_are_found_as_the_envelope_finds_them() -> None:
 def test_nothing_to_replay_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="nothing to replay"):
         played([])
+
+
+def test_store_that_refuses_ends_the_replay_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(SqliteStore, "record", refuse)
+
+    with pytest.raises(StoreError, match="cannot go on replaying: the disk is full"):
+        played([record(body(status("one", "sent", START)), START)])
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

@@ -56,26 +56,32 @@ class Replayed:
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """The requests in a file: one JSON body, a list of them, or one a line.
-
-    Each may also be `{"received_at": ..., "body": ...}` with a moment in ISO 8601 or unix seconds, and the body as JSON
-    or as the text that was received. Raises ConfigurationError that names the file and the line.
-    """
+    """The requests in a file, as `parse_records` finds them. Raises ConfigurationError that names the file."""
     try:
-        raw = _without_mark(path.read_bytes())
+        raw = path.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from error
+    yield from parse_records(raw, source=str(path))
+
+
+def parse_records(recorded: bytes, *, source: str) -> Iterator[Record]:
+    """The requests in what was recorded: one JSON body, a list of them, or one a line.
+
+    Each may also be `{"received_at": ..., "body": ...}` with a moment in ISO 8601 or unix seconds, and the body as JSON
+    or as the text that was received. Raises ConfigurationError that names the source and the line.
+    """
+    raw = _without_mark(recorded)
     whole = _parsed(raw)
     if isinstance(whole, dict):
-        yield _record(raw, whole, place=str(path))
+        yield _record(raw, whole, place=source)
         return
     if isinstance(whole, list):
         for number, each in enumerate(whole, start=1):
-            yield _record(json.dumps(each).encode(), each, place=f"{path}, item {number}")
+            yield _record(json.dumps(each).encode(), each, place=f"{source}, item {number}")
         return
     for number, line in enumerate(raw.splitlines(), start=1):
         if line.strip():
-            yield _record(line.strip(), _parsed(line), place=f"{path}:{number}")
+            yield _record(line.strip(), _parsed(line), place=f"{source}:{number}")
 
 
 def _without_mark(raw: bytes) -> bytes:

@@ -1,16 +1,19 @@
 """`wamon replay` on files, as a user would run it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from tests.test_replay import START, body, status
 from wamon.cli import main
 
 
-def wamon(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
+def wamon(*arguments: str, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(main, arguments, input=stdin)
 
 
 def recorded(folder: Path) -> Path:
@@ -65,14 +68,54 @@ def test_missing_file_is_a_clean_error(tmp_path: Path) -> None:
     assert "nothing.jsonl" in done.output
 
 
-def test_file_without_a_webhook_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_file_without_a_webhook_is_an_error(tmp_path: Path, options: tuple[str, ...]) -> None:
     file = tmp_path / "picture.jsonl"
     file.write_bytes(bytes(range(256)) * 4)
 
-    done = wamon("replay", str(file))
+    done = wamon("replay", *options, str(file))
 
     assert done.exit_code == 2
-    assert "nothing in it could be read as a webhook" in done.output
+    assert "nothing in it could be read as a webhook" in done.stderr
+
+
+def test_json_of_a_file_without_a_webhook_is_json_all_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "empty.json"
+    file.write_text("{}", encoding="utf-8")
+
+    assert json.loads(wamon("replay", "--json", str(file)).stdout)["receiver"] == {"not readable": 1}
+
+
+def test_dash_is_standard_input(tmp_path: Path) -> None:
+    file = recorded(tmp_path)
+
+    done = wamon("replay", "--json", "-", stdin=file.read_bytes())
+
+    assert done.exit_code == 0
+    assert done.output == wamon("replay", "--json", str(file)).output
+
+
+def test_bad_receipt_on_standard_input_is_named_by_its_line() -> None:
+    done = wamon("replay", "-", stdin=b'\n{"received_at": true, "body": {}}\n{}\n')
+
+    assert done.exit_code == 2
+    assert "standard input:2: received_at True is no moment" in done.stderr
+
+
+def test_file_whose_name_is_a_dash_is_given_with_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    recorded(tmp_path).rename("-")
+
+    found = json.loads(wamon("replay", "--json", "./-", stdin=b"").stdout)
+
+    assert found["requests"] == 2
+
+
+def test_empty_standard_input_is_a_clean_error() -> None:
+    done = wamon("replay", "-", stdin=b"")
+
+    assert done.exit_code == 2
+    assert "nothing to replay" in done.stderr
 
 
 def test_empty_file_is_a_clean_error(tmp_path: Path) -> None:
@@ -83,3 +126,12 @@ def test_empty_file_is_a_clean_error(tmp_path: Path) -> None:
 
     assert done.exit_code == 2
     assert "nothing to replay" in done.output
+
+
+def test_closed_standard_input_is_a_clean_error() -> None:
+    closed = "import sys; sys.stdin = None; from wamon.cli import main; main()"
+
+    done = subprocess.run([sys.executable, "-c", closed, "replay", "-"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr == "Error: standard input: cannot be read: it is closed\n"

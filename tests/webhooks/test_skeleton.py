@@ -1,11 +1,16 @@
 """The skeleton shows the form of a value, never a value."""
 
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wamon.core import books
+from wamon.webhooks.envelope import MOST_KEPT, Post, quarantine
 from wamon.webhooks.skeleton import MOST_CHARACTERS, UnreadablePartsError, skeleton
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -90,3 +95,25 @@ def test_unreadable_parts_have_the_reason_of_the_first() -> None:
 
     assert error.reason == "no_message_id"
     assert len(error.parts) == 2
+
+
+class Looked(list[object]):
+    """A list that knows how often its items were asked for."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[object]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_form_that_is_not_kept_is_not_made() -> None:
+    post = Post([], [], defaultdict(int), [])
+    value = Looked([1, "two"])
+
+    for _ in range(MOST_KEPT + 5):
+        quarantine(post, value, reason="unexpected_shape", at=datetime(2026, 11, 22, tzinfo=UTC))
+
+    assert value.times == MOST_KEPT
+    assert post.counted == {(books.QUARANTINED, "", "", "unexpected_shape", books.FOR_EVER): MOST_KEPT + 5}
+    assert [kept.skeleton for kept in post.quarantined] == ["[number, text of 3]"] * MOST_KEPT

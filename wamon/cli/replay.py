@@ -1,6 +1,7 @@
 """`wamon replay`: recorded webhooks through the parser, the ledger and the rules."""
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -16,34 +17,37 @@ from wamon.core.alerting import Transition, TransitionKind
 from wamon.core.books import TallyKey
 from wamon.core.delivery import STATUS_NAMES
 from wamon.core.error_codes import lookup
-from wamon.core.errors import WamonError
+from wamon.core.errors import ConfigurationError, WamonError
 from wamon.core.ports import Rule
 from wamon.core.timing import SystemClock
 from wamon.probes.names import describe
-from wamon.replay import Replayed, read_records
+from wamon.replay import Record, Replayed, parse_records, read_records
 from wamon.replay import replay as play
 from wamon.rules import RULES
 
 WORDS = {TransitionKind.OPEN: "fires", TransitionKind.RAISE: "rises", TransitionKind.CLOSE: "resolved"}
+STANDARD_INPUT = "-"
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False, exists=True, allow_dash=True))
 @config_option
 @json_option
-def replay(files: tuple[Path, ...], config_path: Path | None, *, as_json: bool) -> None:
+def replay(files: tuple[str, ...], config_path: Path | None, *, as_json: bool) -> None:
     """What recorded webhooks would have counted, and whom they would have woken.
 
-    A FILE holds one webhook's raw JSON body, or one a line; a line may also be
-    {"received_at": "2026-11-22T10:15:00Z", "body": {...}}. Signatures are not asked for, nothing is sent, and nothing
-    is kept. With --config its accounts and [rules.*] count, else every account that the files name and the defaults.
+    A FILE holds one webhook's raw JSON body, a list of them, or one a line; each may also be
+    {"received_at": "2026-11-22T10:15:00Z", "body": {...}}. The FILE - is standard input. Signatures are not asked for,
+    nothing is sent, and nothing is kept. With --config its accounts and [rules.*] count, else every account that the
+    files name and the defaults.
 
     \b
     Example:
       wamon replay monday.jsonl
       wamon replay --config wamon.toml captured/*.json
+      zcat monday.jsonl.gz | wamon replay -
     """
-    records = [record for file in files for record in read_records(file)]
+    records = [record for file in files for record in _records(file)]
     rules: tuple[Rule, ...] = RULES
     watched = None
     if config_path is not None:
@@ -57,6 +61,15 @@ def replay(files: tuple[Path, ...], config_path: Path | None, *, as_json: bool) 
         _print(replayed, rules)
     if not replayed.is_readable:
         raise WamonError("nothing in it could be read as a webhook: give raw bodies, one a file or one a line")
+
+
+def _records(file: str) -> Iterator[Record]:
+    if file != STANDARD_INPUT:
+        return read_records(Path(file))
+    # A parent process may have closed it, and then there is no such stream at all.
+    if sys.stdin is None:
+        raise ConfigurationError("standard input: cannot be read: it is closed")
+    return parse_records(sys.stdin.buffer.read(), source="standard input")
 
 
 def _print(replayed: Replayed, rules: tuple[Rule, ...]) -> None:

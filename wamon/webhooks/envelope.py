@@ -89,14 +89,14 @@ def decode(
 
 
 def quarantine(post: Post, value: object, *, reason: str, at: datetime) -> None:
-    """Count something that could not be read, and keep its form."""
-    _quarantine(post, reason, at, form=skeleton(value))
+    """Count something that could not be read, and keep its form, unless enough of the request is kept already."""
+    _quarantine(post, reason, at, form=lambda: skeleton(value))
 
 
-def _quarantine(post: Post, reason: str, at: datetime, *, form: str) -> None:
+def _quarantine(post: Post, reason: str, at: datetime, *, form: Callable[[], str]) -> None:
     post.counted[books.QUARANTINED, "", "", reason, books.FOR_EVER] += 1
     if len(post.quarantined) < MOST_KEPT:
-        post.quarantined.append(Quarantined(reason=reason, skeleton=form, at=at))
+        post.quarantined.append(Quarantined(reason=reason, skeleton=form(), at=at))
 
 
 def _opened(change: object) -> tuple[str, bytes]:
@@ -228,5 +228,5 @@ class _Reader(NamedTuple):
 
     def _quarantine_blob(self, reason: str, blob: bytes) -> None:
         """Of what has no form only its size is kept, and a digest that tells a repeated one."""
-        form = f"{len(blob)} bytes, digest {self.digests.of(blob).hex()}"
-        _quarantine(self.post, reason, datetime.fromtimestamp(self.received_at, UTC), form=form)
+        at = datetime.fromtimestamp(self.received_at, UTC)
+        _quarantine(self.post, reason, at, form=lambda: f"{len(blob)} bytes, digest {self.digests.of(blob).hex()}")
