@@ -44,8 +44,8 @@ class ThroughputParams:
 def check_payment(view: View, params: NoParams, now: datetime) -> Verdict | None:
     """By the codes of failed messages, and by the WABA's own health status, which needs no webhooks.
 
-    FALSE when messages went out, a poll found the account available, or nobody has sent for a day, and nothing is
-    refused.
+    FALSE when messages went out, the account has lately become available again, or nobody has sent for a day, and
+    nothing is refused.
     """
     account = _account(view)
     figures = view.fact(WABA_RECENT_FAILURES)
@@ -71,9 +71,14 @@ def check_payment(view: View, params: NoParams, now: datetime) -> Verdict | None
 
 
 def _is_available(view: View, account: Subject, now: datetime) -> bool:
-    """Whether a poll of the last hour found the WABA's own entity well: later than any message that was refused."""
+    """Whether the WABA's own entity has lately become well again. One that was well all along proves nothing.
+
+    Meta's health status need not show what refuses messages.
+    """
     fact = view.fact(CAN_SEND, of=account)
-    return fact is not None and fact.current == "AVAILABLE" and now - fact.observed_at < timedelta(hours=1)
+    if fact is None or fact.current != "AVAILABLE" or fact.before is None or fact.changed_at is None:
+        return False
+    return now - fact.changed_at < timedelta(days=1)
 
 
 def _account(view: View) -> Subject:
