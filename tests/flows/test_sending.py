@@ -7,27 +7,42 @@ import pytest
 from tests.flows.harness import Flow, simulated
 
 RULE = "WhatsAppCannotSend"
+PAYMENT = "WhatsAppPaymentBlocked"
 CAN_SEND = "whatsapp_can_send"
 
 
 @simulated
 async def test_blocked_account_is_told_once_for_all_of_its_numbers(tmp_path: Path) -> None:
     async with Flow(tmp_path) as flow:
-        flow.waba.health.block(141006, "Payment method is missing", "Add one in Business settings.")
+        flow.waba.health.block(141010, "The business is not verified", "Verify it in Business settings.")
         await flow.run(minutes=3)
 
         assert flow.metric(CAN_SEND, scope="waba", id=flow.waba.id, state="BLOCKED") == 1
-        assert flow.metric("whatsapp_can_send_reason_info", scope="waba", error_code="141006") == 1
+        assert flow.metric("whatsapp_can_send_reason_info", scope="waba", error_code="141010") == 1
         assert flow.metric("whatsapp_phone_number_can_send", phone_number_id=flow.number.id, state="BLOCKED") == 1
         assert await flow.announced() == [(RULE, "open", "critical")]
         assert flow.headlines == [f"CRITICAL  Cannot send  Jasper's Market (WABA {flow.waba.id})"]
-        assert "141006 Payment method is missing" in flow.last_message
+        assert "141010 The business is not verified" in flow.last_message
 
         flow.waba.health.clear()
         await flow.run(minutes=8)
 
         assert await flow.announced() == [(RULE, "open", "critical"), (RULE, "close", "critical")]
         assert flow.metric("whatsapp_can_send_reason_info", scope="waba") is None
+
+
+@simulated
+async def test_payment_problem_that_a_poll_finds_is_named_and_ends_with_the_poll(tmp_path: Path) -> None:
+    async with Flow(tmp_path) as flow:
+        flow.waba.health.block(141006, "Payment method is missing", "Add one in Business settings.")
+        await flow.run(minutes=3)
+
+        assert sorted(await flow.announced()) == [(RULE, "open", "critical"), (PAYMENT, "open", "critical")]
+
+        flow.waba.health.clear()
+        await flow.run(minutes=30)
+
+        assert flow.open_alerts == []
 
 
 @simulated
