@@ -153,10 +153,10 @@ def test_health_status_tells_of_the_payment_without_any_webhook() -> None:
         (polled("AVAILABLE"), Truth.FALSE),
         (polled("LIMITED", "141010"), Truth.UNKNOWN),
         (polled("AVAILABLE", ago=HOUR), Truth.UNKNOWN),
-        (polled("AVAILABLE", ago=2 * HOUR, interval=HOUR), Truth.UNKNOWN),
+        (polled("AVAILABLE", ago=2 * HOUR, interval=HOUR), Truth.FALSE),
     ],
 )
-def test_fresh_poll_that_finds_the_account_available_ends_it(poll: Sighting, truth: Truth) -> None:
+def test_account_that_has_become_available_again_ends_it(poll: Sighting, truth: Truth) -> None:
     blocked = polled("BLOCKED", "141006", ago=3 * HOUR)
 
     assert judged(PAYMENT_BLOCKED, blocked, poll, open_severity=C).truth is truth
