@@ -7,17 +7,8 @@ import pytest
 from tests.fakes import START
 from wamon.core.alerting import Severity, Timing, Truth, Verdict
 from wamon.core.health import Gauge, Sighting, Signal, Snapshot, SparseState, Subject, SubjectKind
-from wamon.core.ports import (
-    Message,
-    OutboxFigures,
-    Owner,
-    Rule,
-    View,
-    clear,
-    firing,
-    signals_by_name,
-    unknown,
-)
+from wamon.core.outgoing import Message
+from wamon.core.ports import OutboxFigures, Owner, Rule, View, clear, firing, signals_by_name, unknown
 
 NUMBER = Subject.phone_number("100", "200")
 RATING = Signal(name="rating", kind=SubjectKind.PHONE_NUMBER, shape=SparseState("rating"), help="A rating.")

@@ -44,7 +44,6 @@ def test_answer_is_known_and_written() -> None:
     assert [(row.signal.name, row.before, row.after) for row in changes.history if row.subject == NUMBER] == [
         ("rating", None, "GREEN")
     ]
-    assert changes.receivers == ("slack",)
     assert changes.moment == world.state.moment == world.clock.moment()
 
 
@@ -347,6 +346,7 @@ def test_tick_leaves_the_alert_of_an_unknown_rule_alone() -> None:
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 DERIVED = replace(RATING, is_derived=True, keeps_history=False)
+ACCOUNT_FIGURE = replace(DERIVED, kind=SubjectKind.WABA)
 BAD_FIGURE = replace(BAD, on_tick=True, timing=Timing(for_=MINUTE, min_observations=2))
 
 
@@ -365,6 +365,15 @@ def test_figures_are_known_at_the_moment_of_the_tick() -> None:
     assert fact.stale_at == fact.observed_at + timedelta(minutes=15)
     assert changes.facts == (fact,)
     assert changes.history == ()
+
+
+def test_figure_of_an_account_is_kept_whatever_its_lists_say() -> None:
+    world = World()
+    world.poll(roster=listed())
+
+    figured(world, ACCOUNT_FIGURE.reading(WABA, "GREEN"))
+
+    assert world.value(WABA, ACCOUNT_FIGURE) == "GREEN"
 
 
 def test_figures_are_judged_by_the_rules_of_the_clock() -> None:

@@ -259,7 +259,7 @@ def test_timeout_never_raises_a_token_alert() -> None:
         world.fail()
         world.tick()
 
-    assert {row.rule for row in world.told} == {"WamonCannotSee"}
+    assert {row.rule for row in world.told} == {"WamonGraphUnreachable", "WamonCannotSee"}
 
 
 def test_timeout_never_clears_red() -> None:

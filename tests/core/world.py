@@ -8,6 +8,7 @@ from tests.fakes import FakeClock
 from wamon.core import watch
 from wamon.core.alerting import Alert, Severity, Timing, Transition, Verdict, alert_key
 from wamon.core.health import Fact, Gauge, Reading, Signal, SparseState, Subject, SubjectKind
+from wamon.core.manner import Manner
 from wamon.core.ports import Owner, Rule, View, clear, firing, unknown
 from wamon.core.state import Changes, CounterKey, Event, Monitored, Polled, Roster, Started, State, Ticked
 from wamon.core.step import Policy, step
@@ -98,7 +99,9 @@ class World:
 
     def __init__(self, *rules: Rule) -> None:
         self.clock = FakeClock()
-        self.policy = Policy(rules=rules or (BAD,), receivers=("slack",), tick_interval=timedelta(seconds=15))
+        self.policy = Policy(
+            rules=rules or (BAD,), manner=Manner(receivers=("slack",)), tick_interval=timedelta(seconds=15)
+        )
         self.state = State()
         self.changes = Changes(moment=self.clock.moment())
         self.told: list[Transition] = []

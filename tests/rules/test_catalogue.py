@@ -90,6 +90,8 @@ def test_every_alert_of_the_first_issues_has_a_rule_and_its_severities() -> None
     found = {(name, str(severity)) for rule in RULES for severity, name in rule.alertnames.items()}
 
     assert found == {
+        ("WamonGraphUnreachable", "warning"),
+        ("WamonGraphUnreachable", "critical"),
         ("WhatsAppQualityRatingYellow", "warning"),
         ("WhatsAppQualityRatingRed", "critical"),
         ("WhatsAppPhoneNumberDown", "critical"),

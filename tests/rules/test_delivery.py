@@ -253,7 +253,7 @@ def moved(rule: Rule, *, bad_ticks: int, ticks: int, told_every: int) -> dict[Tr
     A number of which nothing is heard has its figures told every five minutes only, which is every 20 ticks.
     """
     hit, of = FIGURES[rule.name]
-    policy = Policy(rules=(rule,), receivers=(), tick_interval=TICK)
+    policy = Policy(rules=(rule,), tick_interval=TICK)
     state, found = State(), dict[TransitionKind, float]()
     for tick in range(ticks):
         at = Moment(at=NOW + tick * TICK, boot_id="boot-1", monotonic=tick * 15.0)

@@ -18,9 +18,11 @@ from wamon.rules.watching import (
     QUOTA,
     CannotSeeParams,
     ClockParams,
+    GraphUnreachableParams,
     QuotaParams,
     check_cannot_see,
     check_clock,
+    check_graph_unreachable,
     check_quota,
 )
 
@@ -137,6 +139,86 @@ def test_probe_that_was_never_watched_is_no_subject_of_the_rule() -> None:
     assert check_cannot_see(view(Subject.probe("account", WABA)), CannotSeeParams(), NOW) is None
 
 
+# --- nothing answers --------------------------------------------------------------------------------------------------
+
+TOKEN_PROBE = Subject.probe("token", Subject.token("main"))
+ACCOUNT_PROBE = Subject.probe("account", WABA)
+
+
+def probed(*outcomes: tuple[Subject, str], answered: timedelta | None, open_severity: Severity | None = None) -> View:
+    """Probes with their last outcomes, the last answer of all of them that long ago (None: never, for 25 min)."""
+    readings: list[Reading] = []
+    for probe, outcome in outcomes:
+        readings += [
+            watch.PROBE_OUTCOME.reading(probe, outcome),
+            watch.PROBE_FAULT.reading(probe, "timed out"),
+            watch.PROBE_WATCHED_SINCE.reading(probe, NOW - 25 * MINUTE),
+        ]
+    if answered is not None:
+        readings.append(watch.PROBE_LAST_SUCCESS.reading(outcomes[0][0], NOW - answered))
+    return view(Subject.instance(), seen(*readings, ago=24 * HOUR), open_severity=open_severity)
+
+
+@pytest.mark.parametrize(
+    ("answered", "severity"),
+    [
+        (20 * MINUTE, None),
+        (21 * MINUTE, Severity.WARNING),
+        (2 * HOUR, Severity.WARNING),
+        (121 * MINUTE, Severity.CRITICAL),
+        (None, Severity.WARNING),
+    ],
+)
+def test_graph_is_unreachable_when_no_probe_has_had_an_answer_for_20_minutes(
+    answered: timedelta | None, severity: Severity | None
+) -> None:
+    seen_by = probed((ACCOUNT_PROBE, "unreachable"), (TOKEN_PROBE, "unreachable"), answered=answered)
+
+    verdict = check_graph_unreachable(seen_by, GraphUnreachableParams(), NOW)
+
+    assert verdict is not None
+    assert (verdict.severity if verdict.what else None) is severity
+
+
+@pytest.mark.parametrize("outcome", ["ok", "denied", "throttled", "refused", "unexpected"])
+def test_any_answer_from_meta_proves_that_it_is_reachable(outcome: str) -> None:
+    seen_by = probed(
+        (ACCOUNT_PROBE, "unreachable"), (TOKEN_PROBE, outcome), answered=3 * HOUR, open_severity=Severity.WARNING
+    )
+
+    assert check_graph_unreachable(seen_by, GraphUnreachableParams(), NOW) == clear(NOW)
+
+
+def test_unreachable_graph_says_how_many_probes_and_why() -> None:
+    seen_by = probed((ACCOUNT_PROBE, "unreachable"), (TOKEN_PROBE, "unreachable"), answered=25 * MINUTE)
+
+    verdict = check_graph_unreachable(seen_by, GraphUnreachableParams(), NOW)
+
+    assert verdict == firing(
+        Severity.WARNING,
+        NOW,
+        "The Graph API is unreachable: no probe had an answer for 25 min",
+        evidence=[
+            ("Last answer", "2026-11-22 09:35 UTC"),
+            ("Probes without an answer", "2"),
+            ("Reason", "timed out"),
+        ],
+    )
+
+
+def test_nothing_is_said_of_the_graph_before_anybody_asked() -> None:
+    assert check_graph_unreachable(view(Subject.instance()), GraphUnreachableParams(), NOW) is None
+
+
+def test_open_alert_about_the_graph_ends_by_an_answer_only() -> None:
+    seen_by = probed((ACCOUNT_PROBE, "unreachable"), answered=5 * MINUTE, open_severity=Severity.WARNING)
+
+    verdict = check_graph_unreachable(seen_by, GraphUnreachableParams(), NOW)
+
+    assert verdict is not None
+    assert verdict.what
+
+
 def moment(at: datetime, monotonic: float) -> Moment:
     return Moment(at=at, boot_id="boot-1", monotonic=monotonic)
 
@@ -148,7 +230,7 @@ def polled(at: Moment, outcome: str) -> Polled:
 
 
 def kinds(state: State, *events: Polled | Ticked) -> list[TransitionKind]:
-    policy = Policy(rules=(CANNOT_SEE,), receivers=(), tick_interval=timedelta(seconds=15))
+    policy = Policy(rules=(CANNOT_SEE,), tick_interval=timedelta(seconds=15))
     seen_kinds: list[TransitionKind] = []
     for event in events:
         state, changes = step(state, event, policy)

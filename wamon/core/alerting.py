@@ -41,7 +41,7 @@ class AlertState(StrEnum):
 
 
 class TransitionKind(StrEnum):
-    """What happened to an alert. Only OPEN, RAISE and CLOSE are announced; the rest is its time line."""
+    """What happened to an alert, and to what people are told of it. Only OPEN, RAISE, CLOSE and TAKEN_OVER are news."""
 
     OPEN = "open"
     RAISE = "raise"
@@ -51,9 +51,31 @@ class TransitionKind(StrEnum):
     RECOVERING = "recovering"
     RETURNED = "returned"
     CLOSE = "close"
+    # The overlays: they gate what is told, and leave the alert as it is.
+    INHIBITED = "inhibited"
+    UNINHIBITED = "uninhibited"
+    SILENCED = "silenced"
+    UNSILENCED = "unsilenced"
+    ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
+    ESCALATED = "escalated"
+    FLAPPING = "flapping"
+    CALMED = "calmed"
+    TAKEN_OVER = "taken_over"
 
 
 ANNOUNCED = frozenset({TransitionKind.OPEN, TransitionKind.RAISE, TransitionKind.CLOSE})
+# What happens to the alert itself; the rest happens to what people are told of it.
+OWN_KINDS = (
+    TransitionKind.OPEN,
+    TransitionKind.RAISE,
+    TransitionKind.LOWER,
+    TransitionKind.STALE,
+    TransitionKind.CONFIRMED,
+    TransitionKind.RECOVERING,
+    TransitionKind.RETURNED,
+    TransitionKind.CLOSE,
+)
 
 
 class CloseReason(StrEnum):
@@ -127,6 +149,7 @@ class Alert:
     returns: int = 0
     what: str = ""
     evidence: tuple[tuple[str, str], ...] = ()
+    is_rehearsal: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -135,7 +158,11 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """One numbered row of an alert's life; (key, episode, ordinal) is unique for ever."""
+    """One numbered row of an alert's life; (key, episode, ordinal) is unique for ever.
+
+    `group_id` is the group whose message tells it, 0 for one that nobody is told. `actor` is the person behind it,
+    empty for wamon itself; `note` is why, in words.
+    """
 
     key: str
     rule: str
@@ -152,6 +179,10 @@ class Transition:
     what: str
     evidence: tuple[tuple[str, str], ...]
     close_reason: CloseReason | None = None
+    group_id: int = 0
+    actor: str = ""
+    note: str = ""
+    is_rehearsal: bool = False
 
     @property
     def is_announced(self) -> bool:
@@ -167,9 +198,14 @@ class Advance:
     is_pending_dropped: bool = False
 
 
-def alert_key(rule: str, subject: Subject) -> str:
-    """The identity of an alert: rule and subject, never severity, value or text, so that YELLOW to RED is one alert."""
+def alert_key(rule: str, subject: Subject, *, is_rehearsal: bool = False) -> str:
+    """The identity of an alert: rule and subject, never severity, value or text, so that YELLOW to RED is one alert.
+
+    A rehearsal has one of its own, so that it never touches the real alert.
+    """
     text = "\x1f".join([rule, subject.kind, *(f"{name}\x1e{value}" for name, value in subject.labels)])
+    if is_rehearsal:
+        text = f"rehearsal\x1f{text}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -215,12 +251,42 @@ def advance(
     return replace(moved, transitions=(*confirmed, *moved.transitions))
 
 
-def close(alert: Alert, *, reason: CloseReason, now: datetime) -> Advance:
+def close(alert: Alert, *, reason: CloseReason, now: datetime, actor: str = "", note: str = "") -> Advance:
     """End an alert from outside: its subject was removed, or an operator forced it. A pending one just ends."""
     if not alert.is_open:
         return Advance(alert=_forget(alert))
-    closed, transition = _record(alert, TransitionKind.CLOSE, now=now, close_reason=reason)
+    closed, transition = _record(alert, TransitionKind.CLOSE, now=now, close_reason=reason, actor=actor, note=note)
     return Advance(alert=_forget(closed), transitions=(transition,))
+
+
+def annotate(
+    alert: Alert, kind: TransitionKind, *, now: datetime, actor: str = "", note: str = ""
+) -> tuple[Alert, Transition]:
+    """Write an overlay's transition into an alert's time line; its state stays as it is."""
+    return _record(alert, kind, now=now, actor=actor, note=note)
+
+
+def rehearse(
+    alert: Alert | None, *, rule: str, subject: Subject, severity: Severity, what: str, actor: str, now: datetime
+) -> Advance:
+    """Open a rehearsal, at once; `alert` is the one of an earlier rehearsal, None for the first."""
+    firing = Alert(
+        key=alert_key(rule, subject, is_rehearsal=True),
+        rule=rule,
+        subject=subject,
+        state=AlertState.FIRING,
+        severity=severity,
+        since=now,
+        last_observed_at=now,
+        last_confirmed_at=now,
+        episode=(alert.episode if alert else 0) + 1,
+        opened_at=now,
+        counted=0,
+        what=what,
+        is_rehearsal=True,
+    )
+    opened, transition = _record(firing, TransitionKind.OPEN, now=now, actor=actor)
+    return Advance(alert=opened, transitions=(transition,))
 
 
 def clamp(alert: Alert, now: datetime) -> Alert:
@@ -364,7 +430,13 @@ def _forget(alert: Alert) -> Alert | None:
 
 
 def _record(
-    alert: Alert, kind: TransitionKind, *, now: datetime, close_reason: CloseReason | None = None
+    alert: Alert,
+    kind: TransitionKind,
+    *,
+    now: datetime,
+    close_reason: CloseReason | None = None,
+    actor: str = "",
+    note: str = "",
 ) -> tuple[Alert, Transition]:
     numbered = replace(alert, ordinal=alert.ordinal + 1)
     transition = Transition(
@@ -383,5 +455,8 @@ def _record(
         what=numbered.what,
         evidence=numbered.evidence,
         close_reason=close_reason,
+        actor=actor,
+        note=note,
+        is_rehearsal=numbered.is_rehearsal,
     )
     return numbered, transition

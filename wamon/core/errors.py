@@ -113,3 +113,11 @@ class DeliveryRejected(DeliveryError):
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class MessageLost(DeliveryError):
+    """The message to be answered or edited is gone or fixed; a new one can be sent."""
+
+
+class HistoryUnreadable(DeliveryError):
+    """The receiver does not let us look for what we sent; the text says what would be needed."""

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
-from wamon.core.alerting import Severity, Timing, Transition, Truth, Verdict
+from wamon.core.alerting import Severity, Timing, Truth, Verdict
 from wamon.core.books import Tally, TallyKey
 from wamon.core.delivery import Update
 from wamon.core.errors import GraphFault
 from wamon.core.health import Fact, Reading, Signal, Snapshot, Subject, SubjectKind, Value
+from wamon.core.outgoing import Batch, Message, Notification, Receipt, Story, Thread
 from wamon.core.state import Changes, Roster, State
 from wamon.core.targets import Target
 
@@ -144,7 +145,8 @@ class Rule:
 
     `check` is pure: it gets a View, the rule's parameters and the time, and returns a Verdict, or None when the rule
     does not apply to this subject. `alertnames` gives the public name for each severity it can have. `steps` are the
-    first lines of what to do. `on_tick` rules are judged by the clock too, not only when a reading arrives.
+    first lines of what to do. `on_tick` rules are judged by the clock too, not only when a reading arrives. Alerts of
+    the same `family` in one account share a message; empty: the rule is a family of its own.
     """
 
     name: str
@@ -158,6 +160,7 @@ class Rule:
     owner: Owner
     steps: tuple[str, ...]
     on_tick: bool = False
+    family: str = ""
 
     def alertname(self, severity: Severity) -> str:
         """The public name at this severity; that of the highest when the rule has no own name for it."""
@@ -184,57 +187,16 @@ def firing(
 # --- Notifier: how a human is told ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notification:
-    """One transition on its way to one receiver. `id` is the outbox row; `attempts` counts the ones before this.
+class Notifier(Protocol):
+    """A way to tell a human. `send` and `check` raise DeliveryDeferred or DeliveryRejected.
 
-    `is_possible_duplicate` is true when an earlier attempt may have arrived although it was not confirmed.
+    `threads` is the same receiver where it can edit and answer its own messages, None where it cannot.
     """
 
-    id: int
-    receiver: str
-    transition: Transition
-    created_at: datetime
-    due_at: datetime
-    attempts: int = 0
-    is_possible_duplicate: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What the receiver answered: enough to find the message again, None where it gives no handle."""
-
-    channel: str | None = None
-    message_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """What a notification says, before any receiver's markup. `text` is the whole as plain text."""
-
-    headline: str
-    severity: Severity
-    is_resolved: bool
-    facts: tuple[tuple[str, str], ...]
-    evidence: tuple[tuple[str, str], ...]
-    steps: tuple[str, ...]
-    links: tuple[tuple[str, str], ...]
-    remarks: tuple[str, ...]
-    reference: str
+    name: str
 
     @property
-    def text(self) -> str:
-        lines = [self.headline, *(f"{name}: {value}" for name, value in self.facts)]
-        lines += [f"- {name}: {value}" for name, value in self.evidence]
-        lines += [f"{number}. {step}" for number, step in enumerate(self.steps, start=1)]
-        lines += [f"{name}: {url}" for name, url in self.links]
-        return "\n".join([*lines, *self.remarks])
-
-
-class Notifier(Protocol):
-    """A way to tell a human. `send` and `check` raise DeliveryDeferred or DeliveryRejected."""
-
-    name: str
+    def threads(self) -> "Threads | None": ...
 
     async def send(self, message: Message) -> Receipt: ...
 
@@ -243,6 +205,25 @@ class Notifier(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Threads(Protocol):
+    """What a receiver with threads can do besides. Everything raises DeliveryDeferred or DeliveryRejected."""
+
+    async def reply(self, message: Message, to: Receipt, *, is_broadcast: bool) -> Receipt:
+        """Answer in the thread of a message. Raises MessageLost when that message is gone."""
+        ...
+
+    async def edit(self, message: Message, receipt: Receipt) -> None:
+        """Write a message anew, in its place. Raises MessageLost when that cannot be done."""
+        ...
+
+    async def find(self, reference: str, *, since: datetime, thread: Receipt | None) -> Receipt | None:
+        """The message with this reference, sent after `since`; None when it is not there.
+
+        Raises HistoryUnreadable when the receiver does not let us look.
+        """
+        ...
 
 
 # --- Store: what is remembered ----------------------------------------------------------------------------------------
@@ -265,10 +246,12 @@ class Store(Protocol):
         """Write all of it, durably, or nothing."""
         ...
 
-    async def due_notifications(self, receiver: str, now: datetime, *, limit: int) -> tuple[Notification, ...]:
-        """A receiver's whose time has come, oldest first; at most one per alert, so that order is kept.
+    async def due_batches(self, receiver: str, now: datetime, *, limit: int) -> tuple[Batch, ...]:
+        """A receiver's whose time has come, oldest first; one for each group, and only while none of it is being sent.
 
-        One that was last stamped later than `now`, by a clock that has since gone back, is due.
+        What an unconfirmed attempt sent is a batch of its own and comes before the rest of its group. What belongs to
+        no group is a batch each. A row that was last stamped later than `now`, by a clock that has since gone back, is
+        due.
         """
         ...
 
@@ -276,39 +259,74 @@ class Store(Protocol):
         """When the next of a receiver's is due, not later than `now` for one that is; None when none waits."""
         ...
 
-    async def begin_attempt(self, notification_id: int, *, at: datetime) -> None:
-        """Note durably that an attempt starts, before the request leaves."""
-        ...
+    async def begin_attempt(self, notification_ids: Sequence[int], *, at: datetime) -> str:
+        """Note durably that an attempt starts, before the request leaves; its reference, unique for ever.
 
-    async def finish_notification(self, notification_id: int, receipt: Receipt, *, at: datetime) -> None: ...
-
-    async def defer_notification(
-        self, notification_id: int, *, due_at: datetime, reason: str, may_have_arrived: bool, is_problem: bool = False
-    ) -> None:
-        """Wait until `due_at`. With `is_problem` a human must mend the `reason`: a problem of the receiver.
-
-        A receiver's problems stand until a notification of its is finished.
+        An earlier unconfirmed attempt of the same rows is thereby given up for lost.
         """
         ...
 
-    async def bury_notification(self, notification_id: int, *, at: datetime, reason: str) -> None:
-        """Give up: a dead letter and a problem, which a human must look at."""
+    async def finish_attempt(
+        self, reference: str, receipt: Receipt, *, at: datetime, root_revision: int | None
+    ) -> None:
+        """The attempt arrived. With a `root_revision` the receipt is the group's first message, which shows that."""
+        ...
+
+    async def defer_attempt(
+        self, reference: str, *, due_at: datetime, reason: str, may_have_arrived: bool, is_problem: bool = False
+    ) -> None:
+        """Wait until `due_at`. With `may_have_arrived` the attempt is unconfirmed: look for it first.
+
+        With `is_problem` a human must mend the `reason`: a problem of the receiver. A receiver's problems stand until
+        an attempt of its is finished.
+        """
+        ...
+
+    async def looked_in_vain(self, reference: str, *, due_at: datetime) -> None:
+        """An unconfirmed attempt was looked for and not found; look or send again at `due_at`."""
+        ...
+
+    async def bury(self, notification_ids: Sequence[int], *, at: datetime, reason: str) -> None:
+        """Give up: dead letters and a problem, which a human must look at."""
+        ...
+
+    async def hand_over(self, notification_ids: Sequence[int], *, to: str, at: datetime, reason: str) -> int:
+        """Give up here, and owe another receiver what it was not told yet; how much that is."""
+        ...
+
+    async def stale_threads(self, receiver: str, *, limit: int) -> tuple[Thread, ...]:
+        """The receiver's messages that show less than is known, oldest first; none whose first is not there yet."""
+        ...
+
+    async def thread_shown(self, receiver: str, group_id: int, revision: int) -> None:
+        """The message now shows this revision of the group."""
+        ...
+
+    async def thread_lost(self, receiver: str, group_id: int) -> None:
+        """The message is gone: the next one about the group is a new first message, pointing to the lost one."""
+        ...
+
+    async def story(self, group_id: int) -> Story:
+        """A group's life, closed ones too."""
         ...
 
     async def revive_interrupted(self, receiver: str, *, at: datetime) -> int:
-        """Make a receiver's attempts that were interrupted due again, as possible duplicates; how many there were."""
+        """Make a receiver's attempts that were interrupted unconfirmed and due at `at`; how many there were."""
         ...
 
-    async def resume_outbox(self, receivers: Sequence[str], *, at: datetime) -> "Resumed":
-        """At the start: revive what was interrupted, and owe each receiver the open alerts that it was never told.
+    async def resume_outbox(self, receivers: Sequence[str], *, at: datetime, look_at: datetime) -> "Resumed":
+        """At the start: attempts that were interrupted are unconfirmed, to be looked for at `look_at`.
 
-        Of each open alert that is the latest OPEN or RAISE, when it is a dead letter there or was never owed to it.
-        What waits because of a problem is due at once: a restart may have mended it. What is still owed to any other
-        receiver becomes a dead letter.
+        Dead letters of live groups to `receivers` are owed anew, as if they had just come. What waits because of a
+        problem is due at once: a restart may have mended it. What is owed to any other receiver becomes a dead letter.
         """
         ...
 
     async def outbox_figures(self) -> "OutboxFigures": ...
+
+    async def acted(self, act_id: str) -> bool:
+        """Whether this act had its effect already."""
+        ...
 
     async def size_bytes(self) -> int: ...
 
@@ -371,19 +389,21 @@ class Ledger(Protocol):
 class OutboxFigures:
     """What waits in the outbox: rows by state, and the age's anchor of the oldest unsent (None: nothing waits).
 
-    `problems` are those that a human must mend, at most one a receiver: (receiver, what is wrong).
+    `edits` counts the messages that show less than is known. `problems` are those that a human must mend, at most one a
+    receiver: (receiver, what is wrong).
     """
 
     due: int = 0
     sending: int = 0
     dead: int = 0
+    edits: int = 0
     oldest_created_at: datetime | None = None
     problems: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
-    """What a start found in the outbox: how many were interrupted and newly owed, and whose receiver is gone."""
+    """What a start found in the outbox: how many were interrupted and owed anew, and whose receiver is gone."""
 
     interrupted: int = 0
     owed: int = 0

@@ -7,7 +7,9 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from wamon.core.alerting import Alert, Transition
+from wamon.core.desk import Act, Announcement, Desk, Group, Standing
 from wamon.core.health import Change, Fact, Reading, Snapshot, Subject, SubjectKind
+from wamon.core.silences import Silence
 from wamon.core.timing import Moment
 
 
@@ -28,8 +30,8 @@ class State:
     """Everything that is shown or judged. It never runs ahead of the store.
 
     `alerts` holds inactive ones too, for their episode count. `missing` counts complete lists in a row that lacked a
-    subject, `members` is who the last list had (both only since the start). `moment` is that of the last step, None
-    before the first one. `version` grows with each step.
+    subject, `members` is who the last list had (both only since the start). `desk` is what people were told. `moment`
+    is that of the last step, None before the first one. `version` grows with each step.
     """
 
     snapshot: Snapshot = field(default_factory=Snapshot)
@@ -39,6 +41,7 @@ class State:
     members: Mapping[tuple[Subject, SubjectKind], frozenset[Subject]] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    desk: Desk = field(default_factory=Desk)
     moment: Moment | None = None
     version: int = 0
 
@@ -47,9 +50,11 @@ class State:
 class Changes:
     """What one step wants written, in one transaction.
 
-    `facts` and `alerts` replace by key (facts of derived signals are not stored); `counters` are the new totals; each
-    announced transition becomes one outbox row for each of `receivers`. `notices` are digests of what was heard, so
-    that it has its effect once. `unrecognised` are readings with a vendor value first met here, for one log line each.
+    `facts`, `alerts`, `groups`, `standings` and `silences` replace by key (facts of derived signals are not stored);
+    `counters` are the new totals; each of `announcements` becomes one outbox row. `desk` is given when one of its own
+    values changed: everything of it but the three tables. `act` is what an operator did, once. `notices` are digests of
+    what was heard, so that it has its effect once. `unrecognised` are readings with a vendor value first met here, for
+    one log line each.
     """
 
     moment: Moment
@@ -59,7 +64,13 @@ class Changes:
     alerts: tuple[Alert, ...] = ()
     removed_alerts: tuple[str, ...] = ()
     transitions: tuple[Transition, ...] = ()
-    receivers: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
+    standings: tuple[Standing, ...] = ()
+    removed_standings: tuple[str, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    desk: Desk | None = None
+    announcements: tuple[Announcement, ...] = ()
+    act: Act | None = None
     counters: Mapping[CounterKey, int] = field(default_factory=lambda: MappingProxyType({}))
     notices: tuple[bytes, ...] = ()
     unrecognised: tuple[Reading, ...] = ()
@@ -149,4 +160,19 @@ class Heard:
     digest: bytes
 
 
-Event: TypeAlias = Started | Ticked | Polled | Heard
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acted:
+    """An operator did something."""
+
+    moment: Moment
+    act: Act
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Woken:
+    """The moment that the desk waited for has come: something may have to be told."""
+
+    moment: Moment
+
+
+Event: TypeAlias = Started | Ticked | Polled | Heard | Acted | Woken

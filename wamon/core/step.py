@@ -1,15 +1,30 @@
 """One step: from the state and what happened to the next state and what must be written. Pure, like all it calls."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from wamon.core import alerting, watch
+from wamon.core import alerting, plan, watch
 from wamon.core.alerting import Advance, Alert, AlertState, CloseReason, Transition, Verdict
+from wamon.core.desk import Act, Desk, ForceClose, Rehearse
+from wamon.core.deskwork import Plan
 from wamon.core.health import Change, Fact, Reading, Sighting, Snapshot, Subject, SubjectKind
+from wamon.core.manner import Manner
 from wamon.core.ports import Rule, View, unknown
-from wamon.core.state import Changes, CounterKey, Event, Heard, Monitored, Polled, Roster, Started, State, Ticked
+from wamon.core.state import (
+    Acted,
+    Changes,
+    CounterKey,
+    Event,
+    Heard,
+    Monitored,
+    Polled,
+    Roster,
+    Started,
+    State,
+    Ticked,
+)
 from wamon.core.timing import clock_step
 
 ZERO = timedelta(0)
@@ -30,11 +45,15 @@ CLOCK_STEPS = "wamon_clock_steps_total"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How the daemon judges: its rules with their parameters, who is told, and how often the clock ticks."""
+    """How the daemon judges: its rules with their parameters, how people are told, and how often the clock ticks."""
 
     rules: tuple[Rule, ...]
-    receivers: tuple[str, ...]
     tick_interval: timedelta
+    manner: Manner = field(default_factory=Manner)
+    by_name: Mapping[str, Rule] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {rule.name: rule for rule in self.rules})
 
 
 def step(state: State, event: Event, policy: Policy) -> tuple[State, Changes]:
@@ -47,8 +66,13 @@ def step(state: State, event: Event, policy: Policy) -> tuple[State, Changes]:
             draft.tick(event.figures)
         case Heard():
             draft.hear(event)
-        case _:
+        case Polled():
             draft.poll(event)
+        case Acted():
+            draft.act(event.act)
+        case _:
+            # Woken: there is nothing new but the time; what is due to be told is found in the end.
+            pass
     return draft.finish()
 
 
@@ -72,18 +96,25 @@ class _Draft:
         self._counted: Counter[CounterKey] = Counter()
         self._notices: tuple[bytes, ...] = ()
         self._unrecognised: list[Reading] = []
+        self._act: Act | None = None
+        self._stopped_for: timedelta | None = None
         self._clock_step = clock_step(state.moment, event.moment) if state.moment else ZERO
         if state.moment is not None and self._now < state.moment.at:
             self._clamp()
         if self._clock_step:
             self._note_clock_step()
 
-    # --- the four events ----------------------------------------------------------------------------------------------
+    # --- the events ----------------------------------------------------------------------------------------------
 
     def start(self, monitored: Monitored) -> None:
+        last = self._before.moment
+        self._stopped_for = max(self._now - last.at, ZERO) if last else ZERO
         self._remove(subject for subject in self._snapshot.facts if not monitored.covers(subject))
         for alert in list(self._alerts.values()):
-            if alert.rule not in monitored.rules or not monitored.covers(alert.subject):
+            if alert.is_rehearsal and alert.is_open:
+                # Nobody looks on any more.
+                self._apply(alert, alerting.close(alert, reason=CloseReason.RESOLVED, now=self._now))
+            elif alert.rule not in monitored.rules or not monitored.covers(alert.subject):
                 self._apply(alert, alerting.close(alert, reason=CloseReason.REMOVED, now=self._now))
         self._age()
 
@@ -91,14 +122,18 @@ class _Draft:
         aged = self._age()
         current = [figure for figure in figures if not self._is_gone(figure.subject)]
         self._fold(current, observed_at=self._now, interval=self._policy.tick_interval, source=SOURCE_WEBHOOK)
-        by_name = {rule.name: rule for rule in self._policy.rules}
         for alert in list(self._alerts.values()):
-            if alert.state is not AlertState.INACTIVE and alert.rule in by_name:
-                self._judge(by_name[alert.rule], alert.subject, interval=self._policy.tick_interval)
+            rule = self._policy.by_name.get(alert.rule)
+            if rule is not None and alert.state is not AlertState.INACTIVE and not alert.is_rehearsal:
+                self._judge(rule, alert.subject, interval=self._policy.tick_interval)
         for rule in self._policy.rules:
-            subjects = self._snapshot.subjects(rule.kind) if rule.on_tick else (s for s in aged if s.kind is rule.kind)
+            subjects = self._subjects(rule.kind) if rule.on_tick else [s for s in aged if s.kind is rule.kind]
             for subject in subjects:
                 self._judge(rule, subject, interval=self._policy.tick_interval)
+
+    def _subjects(self, kind: SubjectKind) -> Iterable[Subject]:
+        """Everything of this kind; wamon itself is always there, though nothing may have been read of it."""
+        return (Subject.instance(),) if kind is SubjectKind.INSTANCE else self._snapshot.subjects(kind)
 
     def poll(self, event: Polled) -> None:
         self._counted[CounterKey.of(PROBE_RUNS, probe=event.probe, outcome=event.outcome)] += 1
@@ -116,7 +151,30 @@ class _Draft:
         told = self._fold(event.readings, observed_at=event.observed_at, interval=event.interval, source=SOURCE_WEBHOOK)
         self._judge_all(told, interval=event.interval)
 
+    def act(self, act: Act) -> None:
+        """What an operator did to alerts; what he did to messages is the plan's."""
+        self._act = act
+        match act.deed:
+            case ForceClose(keys=keys, reason=reason):
+                for alert in [self._alerts[key] for key in keys if key in self._alerts]:
+                    closed = alerting.close(
+                        alert, reason=CloseReason.FORCED, now=self._now, actor=act.actor, note=reason
+                    )
+                    self._apply(alert, closed)
+            case Rehearse(rule=rule, subject=subject, severity=severity, what=what):
+                before = self._alerts.get(alerting.alert_key(rule, subject, is_rehearsal=True))
+                # Of a rule that is announced elsewhere there is nothing to rehearse, and nobody would end it.
+                is_ours = rule not in self._policy.manner.outside
+                if is_ours and (before is None or not before.is_open):
+                    opened = alerting.rehearse(
+                        before, rule=rule, subject=subject, severity=severity, what=what, actor=act.actor, now=self._now
+                    )
+                    self._apply(before, opened)
+            case _:
+                return
+
     def finish(self) -> tuple[State, Changes]:
+        told = self._plan()
         counters = {key: self._before.counters.get(key, 0) + count for key, count in self._counted.items()}
         state = State(
             snapshot=self._snapshot,
@@ -124,6 +182,7 @@ class _Draft:
             counters={**self._before.counters, **counters},
             missing=self._missing,
             members=self._members,
+            desk=told.desk,
             moment=self._moment,
             version=self._before.version + 1,
         )
@@ -134,14 +193,37 @@ class _Draft:
             removed_subjects=tuple(sorted(self._removed)),
             alerts=tuple(self._alerts[key] for key in sorted(self._touched_alerts) if key in self._alerts),
             removed_alerts=tuple(key for key in sorted(self._touched_alerts) if key not in self._alerts),
-            transitions=tuple(self._transitions),
-            receivers=self._policy.receivers,
+            transitions=told.transitions,
+            groups=told.groups,
+            standings=told.standings,
+            removed_standings=told.removed_standings,
+            silences=told.silences,
+            desk=told.desk if _own_values(told.desk) != _own_values(self._before.desk) else None,
+            announcements=told.announcements,
+            act=self._act,
             counters=counters,
             notices=self._notices,
             unrecognised=tuple(self._unrecognised),
             clock_step=self._clock_step,
         )
         return state, changes
+
+    def _plan(self) -> Plan:
+        """Decide what is told of all this; the overlays' own transitions belong to the alerts too."""
+        occasion = plan.Occasion(
+            now=self._now,
+            was_at=self._before.moment.at if self._before.moment else None,
+            transitions=tuple(self._transitions),
+            act=self._act,
+            stopped_for=self._stopped_for,
+        )
+        told = plan.plan(
+            self._before.desk, self._alerts, occasion, rules=self._policy.by_name, manner=self._policy.manner
+        )
+        for key, alert in told.alerts.items():
+            self._alerts[key] = alert
+            self._touched_alerts.add(key)
+        return told
 
     # --- readings -----------------------------------------------------------------------------------------------------
 
@@ -276,14 +358,14 @@ class _Draft:
             self._touched_alerts.add(before.key)
         for transition in advance.transitions:
             self._transitions.append(transition)
-            self._counted[
-                CounterKey.of(ALERT_TRANSITIONS, alertname=self._alertname(transition), kind=transition.kind)
-            ] += 1
+            if not transition.is_rehearsal:
+                alertname = self._alertname(transition)
+                self._counted[CounterKey.of(ALERT_TRANSITIONS, alertname=alertname, kind=transition.kind)] += 1
         if advance.is_pending_dropped:
             self._counted[CounterKey.of(PENDING_DROPPED)] += 1
 
     def _alertname(self, transition: Transition) -> str:
-        rule = next((rule for rule in self._policy.rules if rule.name == transition.rule), None)
+        rule = self._policy.by_name.get(transition.rule)
         return rule.alertname(transition.severity) if rule else transition.rule
 
     # --- the clock ----------------------------------------------------------------------------------------------------
@@ -317,3 +399,8 @@ class _Draft:
         )
         self._snapshot, facts, changes = self._snapshot.fold(sighting)
         self._keep(facts, changes)
+
+
+def _own_values(desk: Desk) -> Desk:
+    """The desk without what has tables of its own, and without what is found anew at each plan."""
+    return replace(desk, groups={}, standings={}, silences={}, next_at=None)

@@ -186,6 +186,9 @@ STEPS = (
 )
 TOLD_AT_ONCE = Timing(min_observations=1, keep_firing_for=timedelta(minutes=5))
 
+# Its alerts share one message an account.
+FAMILY = "account"
+
 RESTRICTED = Rule(
     name="WhatsAppAccountRestricted",
     kind=SubjectKind.WABA,
@@ -198,6 +201,7 @@ RESTRICTED = Rule(
     cause="A decision by Meta about policy, commerce rules or the business's identity; a lost tie is often somebody's "
     "own doing.",
     owner=Owner.META_ADMIN,
+    family=FAMILY,
     steps=(
         *STEPS,
         "A policy violation: stop what it names at once, as repeated ones lead to restrictions that grow longer.",
@@ -216,6 +220,7 @@ RESTRICTION = Rule(
     "are a warning.",
     cause="Repeated or severe violations of Meta's policies, or calls that nobody picks up.",
     owner=Owner.META_ADMIN,
+    family=FAMILY,
     steps=(
         *STEPS,
         "Business-initiated messaging: stop campaigns. Customer-initiated messaging: even replies do not go out.",

@@ -180,6 +180,9 @@ def _row(code: str) -> ErrorCode | None:
     return lookup(int(code)) if code.isdecimal() else None
 
 
+# Its alerts share one message an account.
+FAMILY = "delivery"
+
 FAILURE_RATIO = Rule(
     name="WhatsAppFailureRatioHigh",
     kind=SubjectKind.PHONE_NUMBER,
@@ -194,6 +197,7 @@ FAILURE_RATIO = Rule(
     cause="Named by the codes in the evidence: payment, a paused template, throttling, a closed 24-hour window, "
     "or a fault of Meta's.",
     owner=Owner.SRE,
+    family=FAMILY,
     steps=(
         "Read the top codes in the evidence; `wamon explain CODE` tells the cause and the fix of each.",
         "Did your sender change within the last hour (release, template, media link)? Then roll that back first.",
@@ -216,6 +220,7 @@ BOUNCE_RATIO = Rule(
     cause="An old or bought list of numbers, recipients who stopped your marketing, or more marketing than Meta lets "
     "one person have.",
     owner=Owner.MARKETING,
+    family=FAMILY,
     steps=(
         "Find the campaign that sends now and stop it; the quality rating follows what recipients do with it.",
         "Hard bounces: take these recipients off the list until they confirm their number by another channel.",
@@ -239,6 +244,7 @@ SILENT_DROP = Rule(
     cause="Meta holds back what strangers send without consent, recipients have blocked the number or have their "
     "phones off, or delivery is disturbed at Meta.",
     owner=Owner.MARKETING,
+    family=FAMILY,
     steps=(
         "Stop sending first messages to people who did not opt in; leave replies to customers running.",
         "Compare who gets through: known customers fine and new ones silent means the first-contact trap.",

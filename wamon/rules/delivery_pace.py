@@ -108,6 +108,9 @@ SLOW_STEPS = (
     "WhatsAppWebhookLagHigh is open too: see to that first, then to this.",
 )
 
+# Its alerts share one message an account.
+FAMILY = "delivery"
+
 DELIVERY_SLOW = Rule(
     name="WhatsAppDeliverySlow",
     kind=SubjectKind.WABA,
@@ -120,6 +123,7 @@ DELIVERY_SLOW = Rule(
     "quarter of an hour. One-time codes are judged apart.",
     cause="Delivery is disturbed at Meta, or many phones were out of reach and come back at the same time.",
     owner=Owner.META,
+    family=FAMILY,
     steps=SLOW_STEPS,
     on_tick=True,
 )
@@ -136,6 +140,7 @@ AUTHENTICATION_SLOW = Rule(
     "for a quarter of an hour: people cannot log in.",
     cause="Delivery is disturbed at Meta, or the codes wait behind a campaign on the same number.",
     owner=Owner.META,
+    family=FAMILY,
     steps=(
         "Offer the code by SMS or another channel until it is over.",
         "A campaign on the same number: stop it, or send codes from a number of their own.",
@@ -156,6 +161,7 @@ WEBHOOK_LAG = Rule(
     cause="The receiver, or something before it, was down or answered with errors, and Meta repeats now; or Meta is "
     "late.",
     owner=Owner.SRE,
+    family=FAMILY,
     steps=(
         "Was wamon, the proxy or the network down? Then Meta catches up by itself: watch the lag shrink.",
         "Look in the proxy's log for answers other than 200, and in wamon's log for a store that refuses.",
@@ -176,6 +182,7 @@ OPT_OUTS = Rule(
     "reports, which nobody tells, go along with it; a bad quality rating follows.",
     cause="A campaign to people who did not ask for it, or too many messages in a short time.",
     owner=Owner.MARKETING,
+    family=FAMILY,
     steps=(
         "Stop the campaign that went out before the stops came in.",
         "Take those who pressed stop off the list; a message to them fails with 131050.",

@@ -57,6 +57,9 @@ def check_degraded(view: View, params: DegradedParams, now: datetime) -> Verdict
     return firing(Severity.WARNING, fact.observed_at, what, evidence=evidence)
 
 
+# Its alerts share one message an account.
+FAMILY = "phone_status"
+
 DOWN = Rule(
     name="WhatsAppPhoneNumberDown",
     kind=SubjectKind.PHONE_NUMBER,
@@ -68,6 +71,7 @@ DOWN = Rule(
     "OFFLINE), or the WABA does not list a number that the configuration names.",
     cause="A policy decision, a lost registration, or the number was moved or removed.",
     owner=Owner.META_ADMIN,
+    family=FAMILY,
     steps=(
         "Open WhatsApp Manager > Phone numbers and read the notice at this number.",
         "BANNED or RESTRICTED: read the reason in Business Support Home and request a review there.",
@@ -86,6 +90,7 @@ DEGRADED = Rule(
     "MIGRATED, DELETED, or a status that wamon does not know.",
     cause="A low rating, a limit, or a set-up that was never finished.",
     owner=Owner.SRE,
+    family=FAMILY,
     steps=(
         "Open WhatsApp Manager > Phone numbers and read the notice at this number.",
         "FLAGGED or RATE_LIMITED: send less on your own initiative, and read the quality alert if there is one.",

@@ -60,6 +60,9 @@ def _judge(fact: Fact | None, params: SecurityParams, now: datetime) -> Verdict:
     return firing(Severity.CRITICAL, now, WHAT.get(event, "Security event"), evidence=evidence)
 
 
+# Its alerts share one message an account.
+FAMILY = "security"
+
 SECURITY_EVENT = Rule(
     name="WhatsAppSecurityEvent",
     kind=SubjectKind.PHONE_NUMBER,
@@ -71,6 +74,7 @@ SECURITY_EVENT = Rule(
     "has the PIN can take the number to another account.",
     cause="A colleague or the partner at work; else somebody with access to WhatsApp Manager who should not have it.",
     owner=Owner.META_ADMIN,
+    family=FAMILY,
     steps=(
         "Ask in the team and at the partner who did it. Meant: nothing else to do, the alert ends by itself.",
         "Not meant: set another PIN in WhatsApp Manager > Phone numbers > the number > Two-step verification now.",
@@ -90,6 +94,7 @@ ACCOUNT_SECURITY_EVENT = Rule(
     cause="A colleague or the partner at work, perhaps on a new number; else somebody with access to WhatsApp Manager "
     "who should not have it.",
     owner=Owner.META_ADMIN,
+    family=FAMILY,
     steps=(
         "Find the number: WhatsApp Manager > Phone numbers shows every number of the account.",
         *SECURITY_EVENT.steps,

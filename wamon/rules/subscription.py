@@ -75,6 +75,9 @@ RESUBSCRIBE = (
     "Subscribe again with the app's token: POST /WABA_ID/subscribed_apps (wamon only reads, it never does that)."
 )
 
+# Its alerts share one message an account.
+FAMILY = "subscription"
+
 LOST = Rule(
     name="WhatsAppSubscriptionLost",
     kind=SubjectKind.WABA,
@@ -85,6 +88,7 @@ LOST = Rule(
     meaning="The app no longer receives this WABA's webhooks: replies and delivery statuses vanish without an error.",
     cause="Somebody unsubscribed it, the app lost its rights on the WABA, or its webhook was switched off.",
     owner=Owner.SRE,
+    family=FAMILY,
     steps=(
         RESUBSCRIBE,
         "Check in the App Dashboard > WhatsApp > Configuration that the callback URL answers and is verified.",
@@ -101,6 +105,7 @@ FIELD_MISSING = Rule(
     meaning="A webhook field that the configuration wants is not subscribed by the app.",
     cause="The app was set up without it, or somebody switched it off.",
     owner=Owner.SRE,
+    family=FAMILY,
     steps=(
         "App Dashboard > WhatsApp > Configuration > Webhook fields: subscribe the fields named in the evidence.",
         "Not wanted? Take them out of `wanted_fields` in the configuration.",
@@ -121,6 +126,7 @@ CALLBACK_DRIFT = Rule(
     meaning="Meta sends the app's webhooks to another URL than the configuration expects.",
     cause="The callback URL was changed in the App Dashboard.",
     owner=Owner.SRE,
+    family=FAMILY,
     steps=DRIFT_STEPS,
 )
 OVERRIDE_DRIFT = Rule(
@@ -133,6 +139,7 @@ OVERRIDE_DRIFT = Rule(
     meaning="The WABA overrides the app's callback URL with another one than the configuration expects.",
     cause="An override_callback_uri was set when subscribing the app to the WABA.",
     owner=Owner.SRE,
+    family=FAMILY,
     steps=DRIFT_STEPS,
 )
 RULES = (LOST, FIELD_MISSING, CALLBACK_DRIFT, OVERRIDE_DRIFT)

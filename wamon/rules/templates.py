@@ -238,6 +238,9 @@ def _category_evidence(view: View) -> Iterator[tuple[str, str]]:
 # A webhook tells at once, and a read is as good: what was seen once is told.
 AT_ONCE: Final = Timing(min_observations=1)
 
+# Its alerts share one message an account.
+FAMILY = "templates"
+
 TEMPLATE_PAUSED = Rule(
     name="WhatsAppTemplatePaused",
     kind=SubjectKind.TEMPLATE,
@@ -248,6 +251,7 @@ TEMPLATE_PAUSED = Rule(
     meaning="Meta paused the message template: sending it fails with error 132015 until the pause is over.",
     cause="Recipients blocked, reported or ignored messages sent with it; the first pause takes 3 hours, the second 6.",
     owner=Owner.MARKETING,
+    family=FAMILY,
     steps=(
         "Stop the campaign that uses this template, and any job that sends it again and again.",
         "Look at whom it went to and what it says; edit it so that people expect and want it.",
@@ -264,6 +268,7 @@ TEMPLATE_DISABLED = Rule(
     meaning="Meta disabled the message template: sending it fails with error 132016, and that does not end by itself.",
     cause="It was paused for low quality again and again, or its content is against a policy.",
     owner=Owner.MARKETING,
+    family=FAMILY,
     steps=(
         "Switch the senders to another approved template.",
         "Write a new template with other content, and send it first to those who asked for it.",
@@ -280,6 +285,7 @@ TEMPLATE_REJECTED = Rule(
     meaning="Meta rejected the message template in review: sending it fails with error 132001.",
     cause="Its format, its category or its content is not as Meta's rules want it.",
     owner=Owner.MARKETING,
+    family=FAMILY,
     steps=(
         "Read the reason below, and in WhatsApp Manager > Message templates what Meta recommends.",
         "Correct the template and submit it again, or appeal there.",
@@ -296,6 +302,7 @@ TEMPLATE_QUALITY_LOW = Rule(
     meaning="Recipients take messages sent with this template badly; Meta may pause or disable it at any time.",
     cause="They did not expect the message, do not want it, or get it too often.",
     owner=Owner.MARKETING,
+    family=FAMILY,
     steps=(
         "Stop the campaign that uses this template, or send it to fewer and better chosen people.",
         "Edit it: say who writes and why, and offer a way to opt out.",
@@ -312,6 +319,7 @@ TEMPLATE_RECATEGORISED_RULE = Rule(
     meaning="The template's category changed or is about to: price, and for marketing how many people get it, follow.",
     cause="Meta found that the content belongs to another category, most often marketing; or somebody changed it.",
     owner=Owner.MARKETING,
+    family=FAMILY,
     steps=(
         "Compare the new category with what the template is for, and what it will cost.",
         "Where Meta is mistaken, request a review in WhatsApp Manager > Message templates.",
@@ -328,6 +336,7 @@ TEMPLATE_PENDING_LONG = Rule(
     meaning="Meta has been reviewing the message template for days; it cannot be sent until it is approved.",
     cause="A review by a human, or one that Meta has lost sight of.",
     owner=Owner.MARKETING,
+    family=FAMILY,
     steps=(
         "Look at the template in WhatsApp Manager > Message templates.",
         "Submit it under another name, or ask Meta's support, when it is urgent.",

@@ -109,6 +109,9 @@ def _target_words(is_granted: bool | None) -> tuple[tuple[str, str], ...]:
 
 RENEW = "Make a new system-user token in Business settings > System users, with the scopes that the README names."
 
+# Its alerts share one message an account.
+FAMILY = "token"
+
 INVALID = Rule(
     name="WhatsAppTokenInvalid",
     kind=SubjectKind.TOKEN,
@@ -120,6 +123,7 @@ INVALID = Rule(
     meaning="Meta said in so many words that the access token is not valid. A timeout never says that.",
     cause="It expired, was revoked, its user changed the password or lost the role, or the app was removed.",
     owner=Owner.SRE,
+    family=FAMILY,
     steps=(
         RENEW,
         "Put it where wamon and your senders read it, and restart both; senders with the same token fail now too.",
@@ -136,6 +140,7 @@ EXPIRING = Rule(
     meaning="The access token, or the app's access to the user's data, ends soon; then polling and sending stop.",
     cause="A 60-day system-user token or a user token; a system-user token can also be made without an end.",
     owner=Owner.SRE,
+    family=FAMILY,
     steps=(
         RENEW,
         "Prefer one that never expires for machines, or renew the 60-day one before its day.",
@@ -152,6 +157,7 @@ SCOPE_MISSING = Rule(
     meaning="A scope that the configuration requires is not among those of the token.",
     cause="The token was made without it, or an admin took the permission away.",
     owner=Owner.META_ADMIN,
+    family=FAMILY,
     steps=(
         RENEW,
         "Monitoring needs whatsapp_business_management, senders whatsapp_business_messaging.",
@@ -168,6 +174,7 @@ ASSET_LOST = Rule(
     meaning="The token is valid, but may no longer read this WABA.",
     cause="The system user was unassigned from the WABA, or the WABA was removed: Meta answers both alike.",
     owner=Owner.META_ADMIN,
+    family=FAMILY,
     steps=(
         "Business settings > Accounts > WhatsApp accounts: check that the WABA is still there.",
         "Assign the system user to it again (Manage phone numbers, or full control).",

@@ -21,6 +21,14 @@ class CannotSeeParams:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GraphUnreachableParams:
+    """Minutes in which no probe at all had an answer; sooner than WamonCannotSee, which it mutes."""
+
+    warning_minutes: float = 20.0
+    critical_minutes: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaParams:
     """Share of the hourly quota, 0 to 1: where the alert opens and where it closes."""
 
@@ -55,6 +63,31 @@ def check_cannot_see(view: View, params: CannotSeeParams, now: datetime) -> Verd
     if fault := view.value(watch.PROBE_FAULT):
         evidence.append(("Reason", fault))
     what = f"wamon cannot see: no answer to the {probe} probe for {_rounded(silent)}"
+    return firing(Severity.CRITICAL if is_critical else Severity.WARNING, now, what, evidence=evidence)
+
+
+def check_graph_unreachable(view: View, params: GraphUnreachableParams, now: datetime) -> Verdict | None:
+    essential = {probe.name for probe in PROBES if probe.is_critical}
+    probes = [each for each in view.snapshot.subjects(SubjectKind.PROBE) if each.label("probe") in essential]
+    if not probes:
+        return None
+    outcomes = {view.value(watch.PROBE_OUTCOME, of=probe) for probe in probes}
+    if outcomes != {ProbeOutcome.UNREACHABLE}:
+        return clear(now)
+    succeeded = [at for probe in probes if (at := view.known(watch.PROBE_LAST_SUCCESS, of=probe))]
+    watched = [at for probe in probes if (at := view.known(watch.PROBE_WATCHED_SINCE, of=probe))]
+    anchor = max(succeeded, default=None) or min(watched, default=now)
+    silent = now - max(anchor, _woken_at(view) or anchor)
+    if silent <= timedelta(minutes=params.warning_minutes) and view.open_severity is None:
+        return clear(now)
+    faults = sorted({fault for probe in probes if (fault := view.value(watch.PROBE_FAULT, of=probe))})
+    evidence = (
+        ("Last answer", moment(anchor) if succeeded else f"never, asked since {moment(anchor)}"),
+        ("Probes without an answer", str(len(probes))),
+        *(("Reason", fault) for fault in faults[:3]),
+    )
+    is_critical = silent > timedelta(minutes=params.critical_minutes)
+    what = f"The Graph API is unreachable: no probe had an answer for {_rounded(silent)}"
     return firing(Severity.CRITICAL if is_critical else Severity.WARNING, now, what, evidence=evidence)
 
 
@@ -120,6 +153,25 @@ CANNOT_SEE = Rule(
     ),
     on_tick=True,
 )
+GRAPH_UNREACHABLE = Rule(
+    name="WamonGraphUnreachable",
+    kind=SubjectKind.INSTANCE,
+    check=check_graph_unreachable,
+    alertnames={Severity.WARNING: "WamonGraphUnreachable", Severity.CRITICAL: "WamonGraphUnreachable"},
+    # Until then it mutes WamonCannotSee: even a rare probe has been asked again, so that the end is no storm.
+    timing=Timing(min_observations=2, keep_firing_for=timedelta(minutes=20)),
+    params=GraphUnreachableParams(),
+    meaning="No probe gets an answer from Meta's Graph API: every account is unknown, neither well nor broken.",
+    cause="The network, DNS, a proxy or a firewall between wamon and Meta; seldom Meta itself.",
+    owner=Owner.SRE,
+    steps=(
+        "From the machine of wamon: `curl -sI https://graph.facebook.com/` must give an answer of any status.",
+        "Check DNS, proxy and firewall towards graph.facebook.com, port 443; then Meta's platform status page.",
+        "Find out whether your own senders reach Meta: if they do not, customers get nothing at present.",
+        "Until it answers again, take older readings as history: they are shown as unknown.",
+    ),
+    on_tick=True,
+)
 QUOTA = Rule(
     name="WamonQuotaNearlyUsed",
     kind=SubjectKind.WABA,
@@ -152,4 +204,4 @@ CLOCK = Rule(
     ),
     on_tick=True,
 )
-RULES = (CANNOT_SEE, QUOTA, CLOCK)
+RULES = (GRAPH_UNREACHABLE, CANNOT_SEE, QUOTA, CLOCK)
