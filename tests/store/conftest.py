@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("tests.store.contract", "tests.store.outbox_contract", "tests.store.ledger_contract")
+pytest.register_assert_rewrite(
+    *(
+        f"tests.store.{part}contract"
+        for part in ("", "desk_", "outbox_", "resuming_", "threads_", "pruning_", "ledger_")
+    )
+)
 
 
 @pytest.fixture

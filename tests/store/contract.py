@@ -3,6 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,16 +24,23 @@ from tests.store.samples import (
     STATE_SET,
     TIMESTAMP,
     alert,
+    announcement,
     change,
     changes,
     fact,
+    group,
     later,
+    owed,
+    silence,
+    standing,
     transition,
 )
 from wamon.core.alerting import AlertState, CloseReason, Severity, Transition, TransitionKind
+from wamon.core.desk import Act, Desk, EndSilence
 from wamon.core.errors import StoreError
 from wamon.core.health import NEVER, Change, Fact, Signal, Snapshot, Subject, Value
-from wamon.core.ports import Notification, Receipt, Resumed, Store
+from wamon.core.outgoing import Batch, Receipt
+from wamon.core.ports import Store
 from wamon.core.state import CounterKey, State
 from wamon.core.timing import Moment
 from wamon.store import DeadLetter
@@ -81,13 +89,53 @@ class Contract(ABC):
 
     def due(
         self, run: Run, store: ReadableStore, *, at: datetime = START, limit: int = 100, receiver: str = "slack"
-    ) -> list[Notification]:
-        return list(run(store.due_notifications(receiver, at, limit=limit)))
+    ) -> list[Batch]:
+        return list(run(store.due_batches(receiver, at, limit=limit)))
 
-    def deliver(self, run: Run, store: ReadableStore, *, at: datetime = START) -> None:
-        for notification in self.due(run, store, at=later(9999)):
-            run(store.begin_attempt(notification.id, at=at))
-            run(store.finish_notification(notification.id, Receipt(channel="C1", message_id="1.2"), at=at))
+    def begin(self, run: Run, store: ReadableStore, batch: Batch, *, at: datetime = START) -> str:
+        reference: str = run(store.begin_attempt([each.id for each in batch.notifications], at=at))
+        return reference
+
+    def deliver(
+        self, run: Run, store: ReadableStore, *, at: datetime = START, receiver: str = "slack", root: int | None = None
+    ) -> None:
+        """Send all that waits, as the first messages when `root` says what they show."""
+        for batch in self.due(run, store, at=later(9999), receiver=receiver):
+            reference = self.begin(run, store, batch, at=at)
+            receipt = Receipt(channel="C1", message_id=reference)
+            run(store.finish_attempt(reference, receipt, at=at, root_revision=root))
+
+    def defer(
+        self,
+        run: Run,
+        store: ReadableStore,
+        reference: str,
+        *,
+        until: datetime,
+        may_have_arrived: bool = False,
+        is_problem: bool = False,
+        reason: str = "timeout",
+    ) -> None:
+        run(
+            store.defer_attempt(
+                reference, due_at=until, reason=reason, may_have_arrived=may_have_arrived, is_problem=is_problem
+            )
+        )
+
+    def bury(self, run: Run, store: ReadableStore, batch: Batch, *, at: datetime = START, reason: str = "gone") -> None:
+        run(store.bury([each.id for each in batch.notifications], at=at, reason=reason))
+
+    def problems(self, run: Run, store: ReadableStore) -> dict[str, str]:
+        return dict(run(store.outbox_figures()).problems)
+
+    def waiting(
+        self, run: Run, store: ReadableStore, *, at: datetime = START, receiver: str = "slack"
+    ) -> list[tuple[int, list[Transition]]]:
+        """By group, what would be told now."""
+        return [
+            (batch.group_id, [each for notification in batch.notifications for each in notification.transitions])
+            for batch in self.due(run, store, at=at, receiver=receiver)
+        ]
 
 
 class StoreContract(Contract):
@@ -219,6 +267,7 @@ class StoreContract(Contract):
             ),
             alert(state=AlertState.PENDING, episode=0, ordinal=0, opened_at=None, what="Zähler ✓ \x00"),
             alert(subject=Subject.instance()),
+            alert(is_rehearsal=True),
         ],
     )
     def test_alert_comes_back_as_it_was(self, run: Run, store: ReadableStore, kept: Any) -> None:
@@ -256,16 +305,20 @@ class StoreContract(Contract):
     def test_transitions_come_back_in_order_as_they_were(self, run: Run, store: ReadableStore) -> None:
         opened = transition(OPEN, 1)
         lowered = transition(TransitionKind.LOWER, 2, at=later(2), severity=Severity.INFO, returns=3)
+        silenced = transition(
+            TransitionKind.SILENCED, 4, at=later(1), actor="Zoë \ud83d", note="we know", group_id=3, is_rehearsal=True
+        )
         closed = transition(
             CLOSE, 3, at=later(1), close_reason=CloseReason.REMOVED, evidence=(), what="", subject=OTHER_NUMBER
         )
         run(store.commit(changes(opened, lowered)))
 
-        run(store.commit(changes(closed)))
+        run(store.commit(changes(closed, silenced)))
 
-        assert run(store.transitions()) == (opened, lowered, closed)
-        assert run(store.transitions(since=later(1))) == (lowered, closed)
-        assert run(store.transitions(limit=1)) == (closed,)
+        kept = replace(silenced, actor="Zoë ?")
+        assert run(store.transitions()) == (opened, lowered, closed, kept)
+        assert run(store.transitions(since=later(1))) == (lowered, closed, kept)
+        assert run(store.transitions(limit=1)) == (kept,)
 
     def test_history_comes_back_in_order_as_it_was(self, run: Run, store: ReadableStore) -> None:
         first, second = change(None, "GREEN"), change("GREEN", None, at=later(1), signal=SPARSE)
@@ -280,7 +333,7 @@ class StoreContract(Contract):
     def test_repeated_transition_is_refused_and_nothing_of_its_commit_stays(
         self, run: Run, store: ReadableStore
     ) -> None:
-        run(store.commit(changes(transition(), facts=(fact(GAUGE, 1.0),))))
+        run(store.commit(owed(transition(), facts=(fact(GAUGE, 1.0),))))
         before = run(store.load(SIGNALS))
 
         with pytest.raises(StoreError):
@@ -293,6 +346,12 @@ class StoreContract(Contract):
                         removed_subjects=(OTHER_NUMBER,),
                         history=(change(None, "RED"),),
                         alerts=(alert(),),
+                        groups=(group(2),),
+                        standings=(standing(),),
+                        silences=(silence(),),
+                        desk=Desk(last_group_id=7),
+                        announcements=(announcement(transition(RAISE, 2)),),
+                        act=Act(id="a1", actor="ann", deed=EndSilence(silence_id="s1")),
                         counters={CounterKey("runs"): 1},
                         moment=Moment(at=later(1), boot_id="b", monotonic=1.0),
                     )
@@ -300,55 +359,7 @@ class StoreContract(Contract):
             )
 
         assert self.reloaded(run, store) == before
-        assert run(store.transitions()) == (transition(),)
+        assert run(store.transitions()) == (transition(group_id=1),)
         assert run(store.history(SIGNALS)) == ()
         assert run(store.outbox_figures()).due == 1
-
-    def test_prune_forgets_the_old_and_delivered_in_slices(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2), history=(change(None, "RED"),) * 3)))
-        recent = transition(OPEN, 1, episode=2, at=later(60))
-        run(store.commit(changes(recent, history=(change("RED", "GREEN", at=later(60)),))))
-        for _ in range(2):
-            self.deliver(run, store)
-
-        slices = [run(store.prune(later(30), limit=2)) for _ in range(3)]
-
-        assert slices == [6, 1, 0]
-        assert run(store.transitions()) == (recent,)
-        assert [kept.after for kept in run(store.history(SIGNALS))] == ["GREEN"]
-        assert [due.transition for due in self.due(run, store, at=later(99))] == [recent]
-
-    def test_prune_leaves_open_alerts_and_what_is_not_delivered(self, run: Run, store: ReadableStore) -> None:
-        firing = transition(OPEN, 1, rule="firing")
-        undelivered = transition(OPEN, 1, rule="undelivered")
-        run(store.commit(changes(firing, alerts=(alert("firing"),))))
-        self.deliver(run, store)
-        run(store.commit(changes(undelivered)))
-
-        while run(store.prune(later(99))):
-            pass
-
-        assert run(store.transitions()) == (firing, undelivered)
-
-    def test_prune_forgets_dead_letters_and_the_alerts_that_ended(self, run: Run, store: ReadableStore) -> None:
-        ended, recent = alert("ended", state=AlertState.INACTIVE), alert("recent", state=AlertState.INACTIVE)
-        run(store.commit(changes(transition(OPEN, 1, rule="ended"), alerts=(ended, recent))))
-        run(store.commit(changes(transition(CLOSE, 1, rule="recent", at=later(60)))))
-        for notification in self.due(run, store, at=later(60)):
-            run(store.bury_notification(notification.id, at=notification.created_at, reason="invalid_blocks"))
-
-        while run(store.prune(later(30))):
-            pass
-
-        assert [row.rule for row in run(store.transitions())] == ["recent"]
-        assert [letter.notification.transition.rule for letter in run(store.dead_letters())] == ["recent"]
-        # Its number guards the transitions that are left: another first episode would collide with them.
-        assert run(store.load(SIGNALS)).alerts == {recent.key: recent}
-
-    def test_alert_that_stays_open_for_years_is_not_told_again(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(), alerts=(alert(),))))
-        self.deliver(run, store)
-        while run(store.prune(later(99))):
-            pass
-
-        assert run(store.resume_outbox(["slack"], at=later(99))) == Resumed()
+        assert not run(store.acted("a1"))

@@ -1,157 +1,316 @@
 """What every store must do with what is owed to the receivers."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.fakes import START
 from tests.store.contract import CLOSE, OPEN, RAISE, Contract, ReadableStore, Run
-from tests.store.samples import alert, changes, later, transition
-from wamon.core.alerting import AlertState, TransitionKind
+from tests.store.samples import announcement, changes, group, later, owed, transition
+from wamon.core.desk import NO_GROUP, AnnouncementKind
 from wamon.core.errors import StoreError
-from wamon.core.ports import OutboxFigures, Receipt, Resumed
+from wamon.core.outgoing import Attempt, Batch, Notification, Receipt, Thread
+from wamon.core.ports import OutboxFigures
+
+OPENED, RAISED, CLOSED = (
+    transition(kind, ordinal, at=later(ordinal), group_id=1) for ordinal, kind in enumerate((OPEN, RAISE, CLOSE), 1)
+)
+OTHER = transition(rule="other", at=later(4), group_id=2)
 
 
 class OutboxContract(Contract):
-    """The outbox: order, attempts, problems, and the start."""
+    """The outbox: order, attempts, and what is given up."""
 
-    def test_announced_transition_is_owed_to_each_receiver(self, run: Run, store: ReadableStore) -> None:
-        silent = [kind for kind in TransitionKind if kind not in (OPEN, RAISE, CLOSE)]
-        quiet = [transition(kind, 2 + ordinal) for ordinal, kind in enumerate(silent)]
+    # --- what is owed -------------------------------------------------------------------------------------------------
 
-        run(store.commit(changes(transition(OPEN, 1, at=later(1)), *quiet, receivers=("slack", "log"))))
+    def test_announcement_is_owed_to_its_receiver_as_it_was_made(self, run: Run, store: ReadableStore) -> None:
+        called = announcement(
+            OPENED,
+            RAISED,
+            kind=AnnouncementKind.ESCALATION,
+            at=later(7),
+            is_broadcast=True,
+            mentions=True,
+            note="ann \ud83d",
+        )
+        run(store.commit(changes(OPENED, RAISED, groups=(group(),), announcements=(called,))))
 
-        assert [
-            (n.receiver, n.transition, n.created_at, n.due_at, n.attempts, n.is_possible_duplicate)
-            for receiver in ("slack", "log")
-            for n in self.due(run, store, at=later(1), receiver=receiver)
-        ] == [
-            ("slack", transition(OPEN, 1, at=later(1)), later(1), later(1), 0, False),
-            ("log", transition(OPEN, 1, at=later(1)), later(1), later(1), 0, False),
-        ]
-        assert run(store.outbox_figures()).due == 2
+        (batch,) = self.due(run, store, at=later(7))
+        assert batch == Batch(
+            receiver="slack",
+            group_id=1,
+            thread=Thread(receiver="slack", group_id=1),
+            notifications=(
+                Notification(
+                    id=batch.notifications[0].id,
+                    receiver="slack",
+                    group_id=1,
+                    kind=AnnouncementKind.ESCALATION,
+                    transitions=(OPENED, RAISED),
+                    created_at=later(7),
+                    due_at=later(7),
+                    is_broadcast=True,
+                    mentions=True,
+                    note="ann ?",
+                ),
+            ),
+        )
+        assert self.due(run, store, at=later(7), receiver="log") == []
 
-    def test_notification_is_not_due_before_its_time(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition())))
-        (notification,) = self.due(run, store)
+    def test_transition_that_nobody_announces_is_owed_to_nobody(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(OPENED, groups=(group(),))))
 
-        run(store.defer_notification(notification.id, due_at=later(1), reason="429", may_have_arrived=False))
+        assert run(store.outbox_figures()) == OutboxFigures()
 
-        assert self.due(run, store, at=START) == []
-        assert run(store.next_due_at("slack", START)) == later(1)
-        assert len(self.due(run, store, at=later(1))) == 1
+    def test_announcement_may_be_about_what_was_committed_before(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(OPENED, groups=(group(),))))
+        run(store.commit(changes(RAISED, announcements=(announcement(OPENED, RAISED),))))
 
-    def test_notification_that_was_stamped_by_a_clock_that_went_back_is_due(
-        self, run: Run, store: ReadableStore
-    ) -> None:
-        run(store.commit(changes(transition(rule="created", at=later(60)), transition(rule="tried"))))
-        tried = self.due(run, store)[1]
-        run(store.begin_attempt(tried.id, at=later(60)))
-        run(store.defer_notification(tried.id, due_at=later(61), reason="reset", may_have_arrived=False))
+        assert self.waiting(run, store, at=later(9)) == [(1, [OPENED, RAISED])]
 
-        assert [n.transition.rule for n in self.due(run, store, at=later(59))] == ["created", "tried"]
-        assert run(store.next_due_at("slack", later(59))) == later(59)
-        assert [n.transition.rule for n in self.due(run, store, at=later(60))] == ["created"]
+    def test_announcement_of_what_never_happened_is_refused(self, run: Run, store: ReadableStore) -> None:
+        with pytest.raises(StoreError, match="a transition that was never stored"):
+            run(store.commit(changes(OPENED, announcements=(announcement(OPENED), announcement(RAISED)))))
 
-    def test_oldest_notifications_come_first_up_to_the_limit(self, run: Run, store: ReadableStore) -> None:
-        for rule in ("first", "second", "third"):
-            run(store.commit(changes(transition(rule=rule))))
+        assert (run(store.transitions()), run(store.outbox_figures())) == ((), OutboxFigures())
 
-        assert [n.transition.rule for n in self.due(run, store, limit=2)] == ["first", "second"]
+    def test_transition_is_news_to_each_receiver_once(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        again = announcement(OPENED, sequence=2)
 
-    def test_close_waits_until_the_opening_is_delivered(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2))))
-        (opening,) = self.due(run, store)
+        with pytest.raises(StoreError, match="slack was told of this transition already"):
+            run(store.commit(changes(RAISED, announcements=(again,))))
+        run(store.commit(changes(announcements=(replace(again, receiver="log"),))))
+        for sequence in (2, 3):
+            reminder = replace(again, sequence=sequence, kind=AnnouncementKind.REPEAT)
+            run(store.commit(changes(announcements=(reminder,))))
 
-        run(store.begin_attempt(opening.id, at=START))
-        while_sending = self.due(run, store)
-        run(store.defer_notification(opening.id, due_at=later(5), reason="timeout", may_have_arrived=False))
-        while_deferred = self.due(run, store)
+        assert run(store.transitions()) == (OPENED,)
+        assert self.waiting(run, store, at=later(9)) == [(1, [OPENED, OPENED, OPENED])]
+        assert self.waiting(run, store, at=later(9), receiver="log") == [(1, [OPENED])]
+
+    def test_delivered_news_is_still_known_to_its_receiver(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
         self.deliver(run, store)
 
-        assert opening.transition.kind is OPEN
-        assert while_sending == while_deferred == []
-        assert [n.transition.kind for n in self.due(run, store)] == [CLOSE]
+        with pytest.raises(StoreError, match="was told of this transition already"):
+            run(store.commit(changes(announcements=(announcement(OPENED, sequence=2),))))
+
+    def test_number_within_a_group_is_given_once_to_each_receiver(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(changes(OPENED, RAISED, announcements=(announcement(OPENED, sequence=5),))))
+        same = announcement(RAISED, sequence=5)
+
+        with pytest.raises(StoreError):
+            run(store.commit(changes(announcements=(same,))))
+
+        run(store.commit(changes(announcements=(replace(same, receiver="log"), replace(same, group_id=2)))))
+
+    def test_what_belongs_to_no_group_needs_no_number(self, run: Run, store: ReadableStore) -> None:
+        digest = announcement(group_id=NO_GROUP, kind=AnnouncementKind.WEEKLY_DIGEST, note="{}")
+        for _ in range(2):
+            run(store.commit(changes(announcements=(digest,))))
+
+        batches = self.due(run, store)
+
+        assert [(batch.group_id, len(batch.notifications)) for batch in batches] == [(NO_GROUP, 1), (NO_GROUP, 1)]
+
+    # --- what is due --------------------------------------------------------------------------------------------------
+
+    def test_everything_about_one_group_goes_out_together_in_order(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        run(store.commit(owed(OTHER, of=group(2))))
+        run(store.commit(owed(RAISED)))
+        run(store.commit(owed(CLOSED)))
+
+        assert self.waiting(run, store, at=later(9)) == [(1, [OPENED, RAISED, CLOSED]), (2, [OTHER])]
+        assert [batch.group_id for batch in self.due(run, store, at=later(9), limit=1)] == [1]
+
+    def test_nothing_of_a_group_is_due_while_some_of_it_is_being_sent(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        self.begin(run, store, self.due(run, store, at=later(1))[0])
+
+        run(store.commit(owed(CLOSED)))
+        run(store.commit(owed(OTHER, of=group(2))))
+
+        assert self.waiting(run, store, at=later(9)) == [(2, [OTHER])]
+        assert run(store.next_due_at("slack", later(9))) == later(4)
+
+    def test_what_came_later_waits_for_what_must_wait(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        reference = self.begin(run, store, self.due(run, store, at=later(1))[0])
+        run(store.commit(owed(CLOSED)))
+        self.defer(run, store, reference, until=later(10))
+
+        early, due = self.waiting(run, store, at=later(9)), self.waiting(run, store, at=later(10))
+
+        assert early == []
+        assert run(store.next_due_at("slack", later(9))) == later(10)
+        assert due == [(1, [OPENED, CLOSED])]
 
     def test_one_receiver_does_not_hold_up_another(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2), receivers=("slack", "log"))))
-        (slack,), (log,) = self.due(run, store), self.due(run, store, receiver="log")
-        run(store.defer_notification(slack.id, due_at=later(60), reason="429", may_have_arrived=False))
+        run(store.commit(owed(OPENED, receivers=("slack", "log"))))
 
-        run(store.begin_attempt(log.id, at=START))
-        run(store.finish_notification(log.id, Receipt(), at=START))
+        self.begin(run, store, self.due(run, store, at=later(1))[0])
 
-        assert self.due(run, store) == []
-        assert [n.transition.kind for n in self.due(run, store, receiver="log")] == [CLOSE]
+        assert self.waiting(run, store, at=later(1)) == []
+        assert self.waiting(run, store, at=later(1), receiver="log") == [(1, [OPENED])]
 
-    def test_dead_letter_does_not_hold_up_what_follows(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2))))
-        (opening,) = self.due(run, store)
-        run(store.begin_attempt(opening.id, at=START))
+    def test_what_a_clock_that_went_back_has_stamped_is_due(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(transition(at=later(60)), of=group(1))))
+        run(store.commit(owed(transition(rule="tried"), of=group(2))))
+        tried = self.begin(run, store, self.due(run, store)[1], at=later(60))
+        self.defer(run, store, tried, until=later(61))
 
-        run(store.bury_notification(opening.id, at=later(1), reason="channel_not_found"))
+        assert [batch.group_id for batch in self.due(run, store, at=later(59))] == [1, 2]
+        assert run(store.next_due_at("slack", later(59))) == later(59)
+        assert [batch.group_id for batch in self.due(run, store, at=later(60))] == [1]
 
-        assert [n.transition.kind for n in self.due(run, store)] == [CLOSE]
-        (dead,) = run(store.dead_letters())
-        assert (dead.notification.id, dead.notification.attempts) == (opening.id, 1)
-        assert (dead.notification.transition, dead.reason, dead.at) == (transition(), "channel_not_found", later(1))
+    def test_next_is_the_earliest_of_any_group(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(transition(), of=group(1))))
+        run(store.commit(owed(transition(rule="other"), of=group(2))))
+        for batch, minute in zip(self.due(run, store), (20, 10), strict=True):
+            self.defer(run, store, self.begin(run, store, batch), until=later(minute))
+
+        assert run(store.next_due_at("slack", START)) == later(10)
+        assert run(store.next_due_at("log", START)) is None
+
+    # --- attempts -----------------------------------------------------------------------------------------------------
 
     def test_attempt_is_noted_before_its_outcome_is_known(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition())))
-        (notification,) = self.due(run, store)
+        run(store.commit(owed(OPENED)))
 
-        run(store.begin_attempt(notification.id, at=START))
+        self.begin(run, store, self.due(run, store, at=later(1))[0])
 
-        assert self.due(run, store) == []
+        self.reloaded(run, store)
+        assert self.due(run, store, at=later(9)) == []
         assert run(store.outbox_figures()).sending == 1
 
+    def test_reference_of_an_attempt_is_unique_for_ever(self, run: Run, store: ReadableStore) -> None:
+        references = []
+        for number in range(1, 4):
+            run(store.commit(owed(transition(rule=f"rule {number}"), of=group(number, closed_at=START))))
+            references.append(self.begin(run, store, self.due(run, store)[0]))
+            run(store.finish_attempt(references[-1], Receipt(), at=START, root_revision=None))
+            while run(store.prune(later(1))):
+                pass
+            self.reloaded(run, store)
+
+        (install,) = {reference.split("-")[0] for reference in references}
+        assert references == [f"{install}-{number}" for number in (1, 2, 3)]
+        assert len(install) == 8
+
     def test_second_sender_cannot_begin_the_same_attempt(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition())))
-        (notification,) = self.due(run, store)
-        run(store.begin_attempt(notification.id, at=START))
+        run(store.commit(owed(OPENED)))
+        (batch,) = self.due(run, store, at=later(1))
+        reference = self.begin(run, store, batch)
 
-        with pytest.raises(StoreError, match="is not due"):
-            run(store.begin_attempt(notification.id, at=START))
+        with pytest.raises(StoreError, match="are not due: two senders"):
+            self.begin(run, store, batch)
 
-    def test_notification_that_does_not_exist_is_refused(self, run: Run, store: ReadableStore) -> None:
-        with pytest.raises(StoreError, match="notification 7 "):
-            run(store.begin_attempt(7, at=START))
-        with pytest.raises(StoreError, match="notification 7 "):
-            run(store.finish_notification(7, Receipt(), at=START))
-        with pytest.raises(StoreError, match="notification 7 "):
-            run(store.defer_notification(7, due_at=START, reason="", may_have_arrived=False))
-        with pytest.raises(StoreError, match="notification 7 "):
-            run(store.bury_notification(7, at=START, reason=""))
+        run(store.finish_attempt(reference, Receipt(), at=START, root_revision=None))
 
-    def test_deferred_notification_comes_back_at_its_time_with_its_attempts(
+    def test_attempt_is_about_one_group_and_receiver(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED, receivers=("slack", "log"))))
+        run(store.commit(owed(OTHER, of=group(2))))
+        slack, other = (batch.notifications[0].id for batch in self.due(run, store, at=later(9)))
+        ((log,),) = (batch.notifications for batch in self.due(run, store, at=later(9), receiver="log"))
+
+        for ids in ([], [777], [slack, other], [slack, log.id]):
+            with pytest.raises(StoreError, match="not of one receiver and group"):
+                run(store.begin_attempt(ids, at=START))
+
+    def test_attempt_that_is_not_under_way_is_refused(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        over = self.begin(run, store, self.due(run, store, at=later(1))[0])
+        run(store.finish_attempt(over, Receipt(), at=START, root_revision=None))
+
+        for reference in (over, "a1b2c3d4-777"):
+            with pytest.raises(StoreError, match=f"attempt {reference} is not under way"):
+                run(store.finish_attempt(reference, Receipt(), at=START, root_revision=None))
+            with pytest.raises(StoreError, match=f"attempt {reference} is not under way"):
+                self.defer(run, store, reference, until=START)
+            with pytest.raises(StoreError, match=f"attempt {reference} is not unconfirmed"):
+                run(store.looked_in_vain(reference, due_at=START))
+
+    def test_attempt_that_did_not_arrive_leaves_what_is_due_as_it_was(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        (before,) = self.due(run, store, at=later(1))
+
+        self.defer(run, store, self.begin(run, store, before), until=later(5), reason="429 \ud83d")
+
+        (after,) = self.due(run, store, at=later(5))
+        (notification,) = before.notifications
+        assert after == replace(before, notifications=(replace(notification, attempts=1, due_at=later(5)),))
+
+    def test_unconfirmed_attempt_is_a_batch_of_its_own(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        run(store.commit(owed(RAISED)))
+        reference = self.begin(run, store, self.due(run, store, at=later(2))[0], at=later(2))
+        run(store.commit(owed(CLOSED)))
+
+        self.defer(run, store, reference, until=later(9), may_have_arrived=True)
+
+        early = self.due(run, store, at=later(8))
+        (batch,) = self.due(run, store, at=later(9))
+        assert early == []
+        assert batch.unconfirmed == Attempt(reference=reference, started_at=later(2))
+        assert [each.transitions for each in batch.notifications] == [(OPENED,), (RAISED,)]
+
+    def test_rest_of_a_group_follows_the_unconfirmed_attempt_that_is_found(
         self, run: Run, store: ReadableStore
     ) -> None:
-        run(store.commit(changes(transition())))
-        (notification,) = self.due(run, store)
-        run(store.begin_attempt(notification.id, at=START))
+        run(store.commit(owed(OPENED)))
+        reference = self.begin(run, store, self.due(run, store, at=later(1))[0])
+        run(store.commit(owed(CLOSED)))
+        self.defer(run, store, reference, until=START, may_have_arrived=True)
 
-        run(store.defer_notification(notification.id, due_at=later(5), reason="429 \ud83d", may_have_arrived=False))
+        run(store.finish_attempt(reference, Receipt(), at=later(9), root_revision=None))
 
+        assert self.waiting(run, store, at=later(9)) == [(1, [CLOSED])]
+
+    def test_looks_in_vain_are_counted(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        reference = self.begin(run, store, self.due(run, store, at=later(1))[0])
+        self.defer(run, store, reference, until=later(2), may_have_arrived=True)
+
+        run(store.looked_in_vain(reference, due_at=later(3)))
+
+        (batch,) = self.due(run, store, at=later(3))
+        assert self.due(run, store, at=later(2)) == []
+        assert batch.unconfirmed == Attempt(reference=reference, started_at=START, looks=1)
+
+    def test_unconfirmed_attempt_that_is_sent_again_is_given_up(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        (batch,) = self.due(run, store, at=later(1))
+        lost = self.begin(run, store, batch)
+        self.defer(run, store, lost, until=START, may_have_arrived=True)
+
+        again = self.begin(run, store, batch)
+
+        with pytest.raises(StoreError, match="is not under way"):
+            run(store.finish_attempt(lost, Receipt(), at=START, root_revision=None))
+        self.defer(run, store, again, until=later(9))
+        (batch,) = self.due(run, store, at=later(9))
+        assert (batch.unconfirmed, batch.notifications[0].attempts) == (None, 2)
+
+    def test_unconfirmed_attempt_comes_before_what_is_owed_anew(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        self.bury(run, store, self.due(run, store, at=later(1))[0])
+        run(store.commit(owed(RAISED)))
+        reference = self.begin(run, store, self.due(run, store, at=later(2))[0])
+        run(store.resume_outbox(["slack"], at=later(3), look_at=later(4)))
+
+        (batch,) = self.due(run, store, at=later(4))
+        assert batch.unconfirmed == Attempt(reference=reference, started_at=START)
+        assert [each.transitions for each in batch.notifications] == [(RAISED,)]
+
+        again = self.begin(run, store, batch)
         assert self.due(run, store, at=later(4)) == []
-        (again,) = self.due(run, store, at=later(5))
-        assert (again.attempts, again.due_at, again.created_at) == (1, later(5), START)
-        assert not again.is_possible_duplicate
+        run(store.finish_attempt(again, Receipt(), at=later(5), root_revision=None))
+        assert self.waiting(run, store, at=later(5)) == [(1, [OPENED])]
 
-    def test_possible_duplicate_stays_one(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition())))
-        (notification,) = self.due(run, store)
-
-        for may_have_arrived in (True, False):
-            run(store.begin_attempt(notification.id, at=START))
-            run(
-                store.defer_notification(
-                    notification.id, due_at=START, reason="reset", may_have_arrived=may_have_arrived
-                )
-            )
-
-        (again,) = self.due(run, store)
-        assert (again.attempts, again.is_possible_duplicate) == (2, True)
-
-    def test_delivered_notification_never_comes_back(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition())))
+    def test_delivered_is_never_due_again(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
 
         self.deliver(run, store)
 
@@ -159,150 +318,90 @@ class OutboxContract(Contract):
         assert self.due(run, store, at=later(9999)) == []
         assert run(store.outbox_figures()) == OutboxFigures()
 
-    def test_interrupted_attempts_are_due_again_as_possible_duplicates(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(rule="sending"))))
-        run(store.commit(changes(transition(rule="waiting"))))
-        run(store.begin_attempt(self.due(run, store)[0].id, at=START))
-        self.reloaded(run, store)
+    # --- what is given up ---------------------------------------------------------------------------------------------
 
-        assert run(store.revive_interrupted("log", at=later(1))) == 0
-        revived = run(store.revive_interrupted("slack", at=later(1)))
+    def test_dead_letter_does_not_hold_up_what_follows(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        (batch,) = self.due(run, store, at=later(1))
+        self.begin(run, store, batch)
+        run(store.commit(owed(CLOSED)))
 
-        assert revived == 1
-        assert [
-            (n.transition.rule, n.due_at, n.attempts, n.is_possible_duplicate)
-            for n in self.due(run, store, at=later(1))
-        ] == [("sending", later(1), 1, True), ("waiting", START, 0, False)]
-        assert run(store.revive_interrupted("slack", at=later(2))) == 0
+        self.bury(run, store, batch, at=later(2), reason="channel_not_found")
 
-    def test_figures_count_what_waits_and_since_when(self, run: Run, store: ReadableStore) -> None:
-        for minute, rule in enumerate(("sent", "sending", "deferred", "dead", "due")):
-            run(store.commit(changes(transition(rule=rule, at=later(minute)))))
-        sent, sending, deferred, dead, _ = self.due(run, store, at=later(9))
-        for notification in (sent, sending, deferred):
-            run(store.begin_attempt(notification.id, at=START))
-        run(store.finish_notification(sent.id, Receipt(), at=START))
-        run(store.defer_notification(deferred.id, due_at=later(20), reason="429", may_have_arrived=False))
-        run(store.bury_notification(dead.id, at=START, reason="is_archived"))
+        assert self.waiting(run, store, at=later(9)) == [(1, [CLOSED])]
+        (dead,) = run(store.dead_letters())
+        assert dead.notification == replace(batch.notifications[0], attempts=1)
+        assert (dead.reason, dead.at) == ("channel_not_found", later(2))
 
-        assert run(store.outbox_figures()) == OutboxFigures(
-            due=2, sending=1, dead=1, oldest_created_at=later(1), problems=(("slack", "is_archived"),)
-        )
-
-    def test_next_due_is_not_that_of_a_notification_that_must_wait(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2))))
-        (opening,) = self.due(run, store)
-
-        run(store.defer_notification(opening.id, due_at=later(10), reason="429", may_have_arrived=False))
-
-        assert run(store.next_due_at("slack", START)) == later(10)
-        assert run(store.next_due_at("log", START)) is None
-
-    # --- what a human must mend ---------------------------------------------------------------------------------------
-
-    def problems(self, run: Run, store: ReadableStore) -> dict[str, str]:
-        return dict(run(store.outbox_figures()).problems)
-
-    def test_problem_stands_until_its_receiver_takes_something(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(rule="first"), transition(rule="second"), receivers=("slack", "log"))))
-        first, second = self.due(run, store)
-        (other, _) = self.due(run, store, receiver="log")
-        run(
-            store.defer_notification(first.id, due_at=START, reason="archived", may_have_arrived=False, is_problem=True)
-        )
-        run(store.defer_notification(first.id, due_at=START, reason="timeout", may_have_arrived=False))
-        run(store.bury_notification(other.id, at=START, reason="invalid_blocks"))
-
-        self.reloaded(run, store)
-        before = self.problems(run, store)
-        run(store.begin_attempt(second.id, at=START))
-        run(store.finish_notification(second.id, Receipt(), at=START))
-
-        assert before == {"slack": "archived", "log": "invalid_blocks"}
-        assert self.problems(run, store) == {"log": "invalid_blocks"}
-
-    def test_start_tries_at_once_what_waits_for_a_human(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition(rule="refused"), transition(rule="limited"))))
-        for notification, is_problem in zip(self.due(run, store), (True, False), strict=True):
-            run(
-                store.defer_notification(
-                    notification.id, due_at=later(60), reason="", may_have_arrived=False, is_problem=is_problem
-                )
-            )
-
-        run(store.resume_outbox(["slack"], at=later(1)))
-
-        assert [n.transition.rule for n in self.due(run, store, at=later(1))] == ["refused"]
-
-    # --- the start ----------------------------------------------------------------------------------------------------
-
-    def test_start_with_the_same_receivers_owes_nothing(self, run: Run, store: ReadableStore) -> None:
-        opened = [transition(rule=rule) for rule in ("waiting", "told")]
-        run(store.commit(changes(*opened, alerts=(alert("waiting"), alert("told")))))
-        told = self.due(run, store)[1]
-        run(store.begin_attempt(told.id, at=START))
-        run(store.finish_notification(told.id, Receipt(), at=START))
-
-        assert run(store.resume_outbox(["slack"], at=later(1))) == Resumed()
-
-        assert [n.transition.rule for n in self.due(run, store)] == ["waiting"]
-
-    def test_new_receiver_is_owed_the_latest_of_each_open_alert(self, run: Run, store: ReadableStore) -> None:
-        raised = [transition(OPEN, 1, rule="raised"), transition(RAISE, 2, rule="raised")]
-        lowered = [transition(OPEN, 1, rule="lowered"), transition(TransitionKind.LOWER, 2, rule="lowered")]
-        over = [transition(OPEN, 1, rule="over"), transition(CLOSE, 2, rule="over")]
-        earlier = [transition(OPEN, 1, rule="again"), transition(CLOSE, 2, rule="again")]
-        again = transition(OPEN, 1, rule="again", episode=2)
-        alerts = (
-            alert("raised", ordinal=2),
-            alert("lowered", state=AlertState.RECOVERING, ordinal=2),
-            alert("over", state=AlertState.INACTIVE, ordinal=2),
-            alert("again", episode=2),
-        )
-        run(store.commit(changes(*raised, *lowered, *over, *earlier, again, alerts=alerts)))
+    def test_what_is_over_cannot_be_buried(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        (batch,) = self.due(run, store, at=later(1))
         self.deliver(run, store)
 
-        resumed = run(store.resume_outbox(["slack", "bot"], at=later(5)))
+        with pytest.raises(StoreError, match="are not due or being sent"):
+            self.bury(run, store, batch)
 
-        owed = self.due(run, store, at=later(5), receiver="bot")
-        assert resumed == Resumed(owed=3)
-        assert [n.transition for n in owed] == [raised[1], lowered[0], again]
-        assert {(n.created_at, n.due_at, n.attempts) for n in owed} == {(later(5), later(5), 0)}
-        assert run(store.resume_outbox(["slack", "bot"], at=later(6))) == Resumed()
+    def test_what_is_handed_over_is_owed_to_the_other_receiver(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        called = announcement(
+            OPENED, sequence=2, kind=AnnouncementKind.ESCALATION, is_broadcast=True, mentions=True, note="ann"
+        )
+        run(store.commit(changes(announcements=(called,))))
+        (batch,) = self.due(run, store, at=later(1))
+        self.begin(run, store, batch)
+        ids = [each.id for each in batch.notifications]
 
-    def test_dead_letter_of_an_open_alert_is_owed_afresh(self, run: Run, store: ReadableStore) -> None:
-        opened = [transition(rule=rule) for rule in ("open", "over")]
-        run(store.commit(changes(*opened, alerts=(alert("open"), alert("over", state=AlertState.INACTIVE)))))
-        for notification in self.due(run, store):
-            run(store.begin_attempt(notification.id, at=START))
-            run(store.bury_notification(notification.id, at=START, reason="invalid_blocks"))
+        owed_now = run(store.hand_over(ids, to="log", at=later(5), reason="is_archived"))
 
-        resumed = run(store.resume_outbox(["slack"], at=later(5)))
+        (handed,) = self.due(run, store, at=later(5), receiver="log")
+        assert owed_now == 2
+        assert [each.id for each in handed.notifications] != ids
+        assert [
+            (n.kind, n.transitions, n.created_at, n.due_at, n.attempts, n.is_broadcast, n.mentions, n.note)
+            for n in handed.notifications
+        ] == [
+            (AnnouncementKind.NEWS, (OPENED,), later(5), later(5), 0, False, False, ""),
+            (AnnouncementKind.ESCALATION, (OPENED,), later(5), later(5), 0, True, True, "ann"),
+        ]
+        assert {n.because for n in handed.notifications} == {"told here because slack refused: is_archived"}
+        assert [letter.reason for letter in run(store.dead_letters())] == ["is_archived", "is_archived"]
+        assert self.problems(run, store) == {"slack": "is_archived"}
 
-        (owed,) = self.due(run, store, at=later(5))
-        assert resumed == Resumed(owed=1)
-        assert (owed.transition.rule, owed.attempts, owed.created_at) == ("open", 0, later(5))
-        assert [letter.notification.transition.rule for letter in run(store.dead_letters())] == ["over"]
+    def test_only_what_the_other_receiver_does_not_know_is_handed_over(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED, receivers=("slack", "log"))))
+        self.deliver(run, store, receiver="log")
+        both = announcement(RAISED, CLOSED, sequence=3)
+        run(store.commit(changes(RAISED, CLOSED, announcements=(announcement(RAISED, receiver="log"), both))))
+        (batch,) = self.due(run, store, at=later(9))
 
-    def test_what_is_owed_to_a_receiver_that_is_gone_is_a_dead_letter_and_no_problem(
-        self, run: Run, store: ReadableStore
-    ) -> None:
-        run(store.commit(changes(transition(OPEN, 1), transition(CLOSE, 2))))
-        (opening,) = self.due(run, store)
-        run(store.begin_attempt(opening.id, at=START))
+        ids = [each.id for each in batch.notifications]
+        owed_now = run(store.hand_over(ids, to="log", at=later(9), reason="is_archived"))
 
-        resumed = run(store.resume_outbox(["bot"], at=later(1)))
+        (waiting,) = self.due(run, store, at=later(9), receiver="log")
+        assert owed_now == 1
+        assert [each.transitions for each in waiting.notifications] == [(RAISED,), (CLOSED,)]
 
-        assert resumed.interrupted == 0
-        assert [n.transition.kind for n in resumed.orphans] == [OPEN, CLOSE]
-        assert {letter.reason for letter in run(store.dead_letters())} == {"this receiver is not configured any more"}
-        assert self.problems(run, store) == {}
+    def test_who_was_told_instead_hears_that_it_is_over(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        (batch,) = self.due(run, store, at=later(1))
+        run(store.hand_over([each.id for each in batch.notifications], to="log", at=later(1), reason="is_archived"))
+        self.deliver(run, store, receiver="log")
 
-    def test_start_revives_what_was_interrupted(self, run: Run, store: ReadableStore) -> None:
-        run(store.commit(changes(transition())))
-        run(store.begin_attempt(self.due(run, store)[0].id, at=START))
+        run(store.commit(owed(CLOSED)))
 
-        resumed = run(store.resume_outbox(["slack"], at=later(1)))
+        (waiting,) = self.due(run, store, at=later(9), receiver="log")
+        assert [each.transitions for each in waiting.notifications] == [(CLOSED,)]
+        assert [each.because for each in waiting.notifications] == ["told here because slack refused: is_archived"]
 
-        assert resumed == Resumed(interrupted=1)
-        assert [n.is_possible_duplicate for n in self.due(run, store, at=later(1))] == [True]
+    def test_what_is_handed_over_takes_no_number_of_the_group(self, run: Run, store: ReadableStore) -> None:
+        run(store.commit(owed(OPENED)))
+        run(store.commit(owed(RAISED, receivers=("slack", "log"))))
+        run(store.commit(changes(announcements=(announcement(group_id=NO_GROUP),) * 2)))
+        for batch in self.due(run, store, at=later(9)):
+            run(store.hand_over([each.id for each in batch.notifications], to="log", at=later(9), reason=""))
+
+        run(store.commit(owed(CLOSED, receivers=("slack", "log"))))
+
+        (_, *rest) = self.waiting(run, store, at=later(9), receiver="log")
+        assert self.waiting(run, store, at=later(9), receiver="log")[0] == (1, [RAISED, OPENED, CLOSED])
+        assert len(rest) == 0

@@ -7,6 +7,16 @@ from typing import Any
 
 from tests.fakes import START
 from wamon.core.alerting import Alert, AlertState, Severity, Transition, TransitionKind, alert_key
+from wamon.core.desk import (
+    NO_GROUP,
+    Announcement,
+    AnnouncementKind,
+    Group,
+    GroupKey,
+    Pending,
+    Standing,
+    TransitionId,
+)
 from wamon.core.health import (
     Change,
     Fact,
@@ -24,6 +34,7 @@ from wamon.core.health import (
     Value,
 )
 from wamon.core.ports import signals_by_name
+from wamon.core.silences import Matcher, Silence
 from wamon.core.state import Changes
 from wamon.core.timing import Moment
 
@@ -116,5 +127,76 @@ def transition(
     return replace(plain, **other)
 
 
-def changes(*transitions: Transition, receivers: tuple[str, ...] = ("slack",), **other: Any) -> Changes:
-    return replace(Changes(moment=MOMENT, transitions=transitions, receivers=receivers), **other)
+def identity(of: Transition) -> TransitionId:
+    return TransitionId(of.key, of.episode, of.ordinal)
+
+
+def pending(of: Transition, *, is_urgent: bool = False) -> Pending:
+    return Pending(id=identity(of), kind=of.kind, severity=of.severity, is_urgent=is_urgent)
+
+
+def group(group_id: int = 1, **other: Any) -> Group:
+    plain = Group(
+        id=group_id, key=GroupKey("quality", "", "100"), opened_at=START, members=(alert_key("quality", NUMBER),)
+    )
+    return replace(plain, **other)
+
+
+def standing(rule: str = "quality", **other: Any) -> Standing:
+    plain = Standing(
+        key=alert_key(rule, NUMBER),
+        group_id=1,
+        told=Severity.CRITICAL,
+        told_to=frozenset({"slack"}),
+        critical_since=START,
+    )
+    return replace(plain, **other)
+
+
+def silence(silence_id: str = "s1", **other: Any) -> Silence:
+    plain = Silence(
+        id=silence_id,
+        matchers=(Matcher.parse("waba_id=100"), Matcher.parse('alertname=~"WhatsApp.*"')),
+        reason="we know",
+        author="ann",
+        starts_at=START,
+        ends_at=later(60),
+    )
+    return replace(plain, **other)
+
+
+def announcement(
+    *about: Transition,
+    group_id: int = 1,
+    receiver: str = "slack",
+    kind: AnnouncementKind = AnnouncementKind.NEWS,
+    **other: Any,
+) -> Announcement:
+    """One about these transitions, made when the last of them happened; numbered after it unless told otherwise."""
+    plain = Announcement(
+        group_id=group_id,
+        sequence=about[-1].ordinal if about else 1,
+        receiver=receiver,
+        kind=kind,
+        at=about[-1].at if about else START,
+        items=tuple(map(identity, about)),
+    )
+    return replace(plain, **other)
+
+
+def changes(*transitions: Transition, **other: Any) -> Changes:
+    return replace(Changes(moment=MOMENT, transitions=transitions), **other)
+
+
+def owed(
+    *transitions: Transition, of: Group | None = None, receivers: tuple[str, ...] = ("slack",), **other: Any
+) -> Changes:
+    """Transitions of one group, all of them news to each receiver in one announcement."""
+    told = of or group()
+    announcements = tuple(announcement(*transitions, group_id=told.id, receiver=receiver) for receiver in receivers)
+    return changes(
+        *(replace(each, group_id=told.id) for each in transitions),
+        groups=() if told.id == NO_GROUP else (told,),
+        announcements=announcements,
+        **other,
+    )

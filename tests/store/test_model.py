@@ -15,9 +15,24 @@ from tests.fakes import FakeClock
 from tests.store.samples import FLAG, FLAG_MAP, GAUGE, GAUGE_MAP, INFO, SPARSE, STATE_SET, TIMESTAMP
 from wamon.core import watch
 from wamon.core.alerting import Severity, Timing, Transition, Verdict
+from wamon.core.desk import (
+    Acknowledge,
+    Act,
+    Announcement,
+    Deed,
+    EndSilence,
+    ForceClose,
+    PostDigest,
+    Rehearse,
+    SetSilence,
+    TransitionId,
+)
 from wamon.core.health import Change, Reading, Signal, Subject, SubjectKind
-from wamon.core.ports import Owner, Receipt, Rule, View, clear, firing, signals_by_name, unknown
-from wamon.core.state import Event, Monitored, Polled, Roster, Started, State, Ticked
+from wamon.core.manner import Manner, Patience
+from wamon.core.outgoing import Notification, Receipt
+from wamon.core.ports import Owner, Rule, View, clear, firing, signals_by_name, unknown
+from wamon.core.silences import Matcher, Silence
+from wamon.core.state import Acted, Event, Monitored, Polled, Roster, Started, State, Ticked, Woken
 from wamon.core.step import Policy, step
 from wamon.store import SqliteStore
 
@@ -69,7 +84,12 @@ POLICY = Policy(
         rule("Flag", check_flag, Timing(min_observations=1), on_tick=False),
         rule("Quality", check_quality, Timing(for_=INTERVAL, keep_firing_for=INTERVAL), on_tick=True),
     ),
-    receivers=("slack", "log"),
+    manner=Manner(
+        receivers=("slack", "log"),
+        mentions=True,
+        escalation_receiver="webhook",
+        patience=Patience(group_wait=timedelta(seconds=5), storm_groups=2),
+    ),
     tick_interval=INTERVAL,
 )
 
@@ -110,7 +130,13 @@ class Start:
     rules: frozenset[str]
 
 
-Move: TypeAlias = Poll | Wait | Start
+@dataclass(frozen=True)
+class Do:
+    what: str
+    seconds: int
+
+
+Move: TypeAlias = Poll | Wait | Start | Do
 
 
 @st.composite
@@ -144,6 +170,11 @@ MOVES: st.SearchStrategy[list[Move]] = st.lists(
         st.builds(Wait, seconds=st.floats(0, 7200), is_step=st.just(False), is_reboot=st.booleans()),
         st.builds(Wait, seconds=st.floats(-7200, 7200), is_step=st.just(True), is_reboot=st.just(False)),
         st.builds(
+            Do,
+            what=st.sampled_from(["silence", "unsilence", "acknowledge", "close", "rehearse", "digest"]),
+            seconds=st.integers(1, 7200),
+        ),
+        st.builds(
             Start,
             waba_ids=st.sampled_from([frozenset({"100"}), frozenset({"100"}), frozenset[str]()]),
             rules=st.sampled_from([frozenset({"Flag", "Quality"}), frozenset({"Flag"})]),
@@ -163,6 +194,8 @@ class Daemon:
     state: State = field(default_factory=State)
     transitions: list[Transition] = field(default_factory=list)
     history: list[Change] = field(default_factory=list)
+    announcements: list[Announcement] = field(default_factory=list)
+    acts: int = 0
 
     async def make(self, move: Move) -> None:
         match move:
@@ -170,9 +203,15 @@ class Daemon:
                 (self.clock.step if move.is_step else self.clock.advance)(move.seconds)
                 self.clock.boot_id += "+" if move.is_reboot else ""
                 await self._commit(Ticked(moment=self.clock.moment()))
+            case Do():
+                self.acts += 1
+                act = Act(id=f"act {self.acts}", actor="ann", deed=self._deed(move))
+                await self._commit(Acted(moment=self.clock.moment(), act=act))
+                assert await self.store.acted(act.id)
             case Poll():
                 self.clock.advance(20)
                 await self._commit(self._polled(move))
+                await self._commit(Woken(moment=self.clock.moment()))
             case Start():
                 await self._restart()
                 await self._commit(Started(moment=self.clock.moment(), monitored=self._monitored(move)))
@@ -183,39 +222,82 @@ class Daemon:
         self.state = state
         self.transitions += changes.transitions
         self.history += changes.history
+        self.announcements += changes.announcements
 
     async def _restart(self) -> None:
         """A new daemon knows what the old one stored, and nothing else."""
         await self.store.close()
         await self.store.open()
         loaded = await self.store.load(SIGNALS)
-        assert loaded == replace(self.state, missing={}, members={}, version=0)
+        # When time alone brings something is found anew.
+        desk = replace(self.state.desk, next_at=None)
+        assert loaded == replace(self.state, missing={}, members={}, version=0, desk=desk)
         self.state = loaded
 
     async def check(self) -> None:
         await self._restart()
         assert list(await self.store.transitions(limit=10_000)) == self.transitions
         assert list(await self.store.history(SIGNALS, limit=10_000)) == self.history
-        announced = [transition for transition in self.transitions if transition.is_announced]
-        assert (await self.store.outbox_figures()).due == len(announced) * len(POLICY.receivers)
+        assert (await self.store.outbox_figures()).due == len(self.announcements)
+        happened = {TransitionId(each.key, each.episode, each.ordinal): each for each in self.transitions}
         delivered = await self._deliver_all()
-        for receiver in POLICY.receivers:
-            for key in {transition.key for transition in announced}:
-                assert [t for to, t in delivered if to == receiver and t.key == key] == [
-                    t for t in announced if t.key == key
-                ]
+        for to, group_id in {(each.receiver, each.group_id) for each in self.announcements}:
+            own = [n for n in delivered if (n.receiver, n.group_id) == (to, group_id)]
+            assert [(n.kind, n.created_at, n.transitions, n.mentions, n.note) for n in own] == [
+                (each.kind, each.at, tuple(happened[item] for item in each.items), each.mentions, each.note)
+                for each in self.announcements
+                if (each.receiver, each.group_id) == (to, group_id)
+            ]
+        for group_id in {each.group_id for each in self.transitions if each.group_id}:
+            story = await self.store.story(group_id)
+            if not story.group.is_storm:
+                assert list(story.transitions) == [each for each in self.transitions if each.group_id == group_id]
 
-    async def _deliver_all(self) -> list[tuple[str, Transition]]:
-        delivered: list[tuple[str, Transition]] = []
+    async def _deliver_all(self) -> list[Notification]:
+        delivered: list[Notification] = []
         never = datetime.max.replace(tzinfo=UTC)
-        while due := [
-            row for receiver in POLICY.receivers for row in await self.store.due_notifications(receiver, never, limit=3)
+        while batches := [
+            batch
+            for receiver in sorted(POLICY.manner.everybody())
+            for batch in await self.store.due_batches(receiver, never, limit=3)
         ]:
-            for notification in due:
-                await self.store.begin_attempt(notification.id, at=self.clock.now())
-                await self.store.finish_notification(notification.id, Receipt(), at=self.clock.now())
-                delivered.append((notification.receiver, notification.transition))
+            for batch in batches:
+                ids = [each.id for each in batch.notifications]
+                reference = await self.store.begin_attempt(ids, at=self.clock.now())
+                await self.store.finish_attempt(reference, Receipt(), at=self.clock.now(), root_revision=None)
+                delivered += batch.notifications
         return delivered
+
+    def _deed(self, move: Do) -> Deed:
+        open_keys = tuple(sorted(alert.key for alert in self.state.alerts.values() if alert.is_open))
+        match move.what:
+            case "silence":
+                return SetSilence(
+                    silence=Silence(
+                        id=f"s{self.acts}",
+                        matchers=(Matcher.parse("waba_id=100"),),
+                        reason="we know",
+                        author="ann",
+                        starts_at=self.clock.now(),
+                        ends_at=self.clock.now() + timedelta(seconds=move.seconds),
+                    )
+                )
+            case "unsilence":
+                return EndSilence(silence_id=min(self.state.desk.silences, default="none"))
+            case "acknowledge":
+                return Acknowledge(keys=open_keys)
+            case "close":
+                return ForceClose(keys=open_keys[:1], reason="mended")
+            case "rehearse":
+                return Rehearse(
+                    rule="Flag",
+                    subject=NUMBERS[0],
+                    severity=Severity.CRITICAL,
+                    what="a drill",
+                    lasts=timedelta(seconds=move.seconds),
+                )
+            case _:
+                return PostDigest(text="{}")
 
     def _polled(self, move: Poll) -> Polled:
         return Polled(

@@ -17,8 +17,12 @@ import pytest
 
 from tests.fakes import FakeClock
 from tests.store.contract import Run, StoreContract
+from tests.store.desk_contract import DeskContract
 from tests.store.outbox_contract import OutboxContract
+from tests.store.pruning_contract import PruningContract
+from tests.store.resuming_contract import ResumingContract
 from tests.store.samples import GAUGE, NUMBER, SIGNALS, STATE_SET, TIMESTAMP, changes, fact, later, transition
+from tests.store.threads_contract import ThreadsContract
 from wamon.core.errors import StoreError, StoreInUseError
 from wamon.core.health import Subject
 from wamon.core.state import CounterKey, State
@@ -28,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 KILLS = 5
 
 
-class TestContract(StoreContract, OutboxContract):
+class TestContract(StoreContract, DeskContract, OutboxContract, ResumingContract, ThreadsContract, PruningContract):
     def make(self, folder: Path) -> SqliteStore:
         return quick(folder / "wamon.db")
 

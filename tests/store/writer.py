@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.store.samples import GAUGE, SIGNALS, changes, fact, transition
+from tests.store.samples import GAUGE, SIGNALS, fact, group, owed, transition
 from wamon.core.health import Subject
 from wamon.core.state import CounterKey
 from wamon.store import SqliteStore
@@ -20,8 +20,9 @@ async def write(database: Path) -> None:
     while True:
         commits += 1
         await store.commit(
-            changes(
+            owed(
                 transition(episode=commits),
+                of=group(commits),
                 facts=tuple(fact(GAUGE, float(commits), subject=number) for number in NUMBERS),
                 counters={COMMITS: commits},
             )

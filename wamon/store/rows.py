@@ -97,6 +97,7 @@ def alert_row(alert: Alert) -> Row:
         alert.returns,
         plain(alert.what),
         _ENCODER.encode(alert.evidence),
+        alert.is_rehearsal,
     )
 
 
@@ -118,6 +119,10 @@ def transition_row(transition: Transition) -> Row:
         plain(transition.what),
         _ENCODER.encode(transition.evidence),
         transition.close_reason.value if transition.close_reason else None,
+        transition.group_id,
+        plain(transition.actor),
+        plain(transition.note),
+        transition.is_rehearsal,
     )
 
 
@@ -182,7 +187,7 @@ class RowReader:
     def alert(self, row: Row) -> Alert:
         key, rule, kind, labels, state, severity, since, last_observed_at, last_confirmed_at = row[:9]
         episode, ordinal, is_stale, opened_at, counted, credited, lower_credited = row[9:16]
-        unknown_since, returns, what, evidence = row[16:]
+        unknown_since, returns, what, evidence, is_rehearsal = row[16:]
         return Alert(
             key=key,
             rule=rule,
@@ -203,11 +208,13 @@ class RowReader:
             returns=returns,
             what=what,
             evidence=_evidence(evidence),
+            is_rehearsal=bool(is_rehearsal),
         )
 
     def transition(self, row: Row) -> Transition:
         key, rule, subject_kind, labels, episode, ordinal, kind, severity = row[:8]
-        at, observed_at, opened_at, last_confirmed_at, returns, what, evidence, close_reason = row[8:]
+        at, observed_at, opened_at, last_confirmed_at, returns, what, evidence, close_reason = row[8:16]
+        group_id, actor, note, is_rehearsal = row[16:]
         return Transition(
             key=key,
             rule=rule,
@@ -224,6 +231,10 @@ class RowReader:
             what=what,
             evidence=_evidence(evidence),
             close_reason=CloseReason(close_reason) if close_reason else None,
+            group_id=group_id,
+            actor=actor,
+            note=note,
+            is_rehearsal=bool(is_rehearsal),
         )
 
     def counter(self, row: Row) -> tuple[CounterKey, int]:

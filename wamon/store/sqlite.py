@@ -15,16 +15,19 @@ from sqlite_utils import Database
 from wamon.core.alerting import Transition
 from wamon.core.books import Tally, TallyKey
 from wamon.core.delivery import Update
+from wamon.core.desk import TransitionId
 from wamon.core.errors import StoreError
 from wamon.core.health import Change, Fact, Signal, Snapshot, Subject, Value
-from wamon.core.ports import Notification, OutboxFigures, Quarantined, Receipt, Resumed
+from wamon.core.outgoing import Batch, Receipt, Story, Thread
+from wamon.core.ports import OutboxFigures, Quarantined, Resumed
 from wamon.core.state import Changes, State
 from wamon.core.timing import Clock, Moment, SystemClock
-from wamon.store import ledger, outbox
+from wamon.store import ledger, outbox, telling
 from wamon.store.faults import store_error
 from wamon.store.files import MOUNTS, DatabaseLock, files_size, identity, prepare_directory, prepare_file
 from wamon.store.migrations import check_origin, migrate
 from wamon.store.outbox import DeadLetter
+from wamon.store.pruning import prune
 from wamon.store.rows import (
     RowReader,
     alert_row,
@@ -50,12 +53,12 @@ _ADD_CHANGE = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 _REMOVE_ALERT = "DELETE FROM alerts WHERE key = ?"
-_PUT_ALERT = "REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_ALERT = "REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ADD_TRANSITION = """
     INSERT INTO alert_transitions (
         key, rule, subject_kind, subject_labels, episode, ordinal, kind, severity, at, observed_at, opened_at,
-        last_confirmed_at, returns, what, evidence, close_reason
-    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        last_confirmed_at, returns, what, evidence, close_reason, group_id, actor, note, is_rehearsal
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _PUT_COUNTER = "REPLACE INTO counters VALUES (?, ?, ?)"
 _PUT_MOMENT = "UPDATE instance SET moment_at = ?, moment_boot_id = ?, moment_monotonic = ?"
@@ -68,7 +71,7 @@ _FACTS = """
 _ALERTS = """
     SELECT key, rule, subject_kind, subject_labels, state, severity, since, last_observed_at, last_confirmed_at,
            episode, ordinal, is_stale, opened_at, counted, credited, lower_credited, unknown_since, returns, what,
-           evidence
+           evidence, is_rehearsal
     FROM alerts
 """
 _COUNTERS = "SELECT name, labels, value FROM counters"
@@ -79,45 +82,9 @@ _HISTORY = """
 """
 _TRANSITIONS = """
     SELECT key, rule, subject_kind, subject_labels, episode, ordinal, kind, severity, at, observed_at, opened_at,
-           last_confirmed_at, returns, what, evidence, close_reason
+           last_confirmed_at, returns, what, evidence, close_reason, group_id, actor, note, is_rehearsal
     FROM alert_transitions WHERE at >= ? ORDER BY seq DESC LIMIT ?
 """
-
-# Each takes a bounded slice, in an order that keeps references whole. The life of an open alert is never cut, nor is
-# what tells that it was announced. The count of an alert's episodes outlives its transitions, whose numbers it guards.
-_PRUNE = (
-    "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE at < ? LIMIT ?)",
-    """
-    DELETE FROM outbox WHERE id IN (
-        SELECT o.id FROM outbox o JOIN alert_transitions t ON t.seq = o.transition_seq
-        WHERE o.state IN ('done', 'dead') AND o.finished_at < ? AND NOT EXISTS (
-            SELECT 1 FROM alerts a
-            WHERE a.key = t.key AND a.episode = t.episode AND a.state IN ('firing', 'recovering')
-        )
-        LIMIT ?
-    )
-    """,
-    """
-    DELETE FROM alert_transitions WHERE seq IN (
-        SELECT t.seq FROM alert_transitions t
-        WHERE t.at < ?
-          AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.transition_seq = t.seq)
-          AND NOT EXISTS (
-              SELECT 1 FROM alerts a
-              WHERE a.key = t.key AND a.episode = t.episode AND a.state IN ('firing', 'recovering')
-          )
-        LIMIT ?
-    )
-    """,
-    """
-    DELETE FROM alerts WHERE key IN (
-        SELECT a.key FROM alerts a
-        WHERE a.state = 'inactive' AND a.last_observed_at < ?
-          AND NOT EXISTS (SELECT 1 FROM alert_transitions t WHERE t.key = a.key)
-        LIMIT ?
-    )
-    """,
-)
 
 
 class SqliteStore:
@@ -233,38 +200,67 @@ class SqliteStore:
 
     # --- the outbox ---------------------------------------------------------------------------------------------------
 
-    async def due_notifications(self, receiver: str, now: datetime, *, limit: int) -> tuple[Notification, ...]:
+    async def due_batches(self, receiver: str, now: datetime, *, limit: int) -> tuple[Batch, ...]:
         return await self._read(lambda connection: outbox.due(connection, receiver, now, limit))
 
     async def next_due_at(self, receiver: str, now: datetime) -> datetime | None:
         return await self._read(lambda connection: outbox.next_due_at(connection, receiver, now))
 
-    async def begin_attempt(self, notification_id: int, *, at: datetime) -> None:
-        await self._write(lambda connection: outbox.begin(connection, notification_id, at))
+    async def begin_attempt(self, notification_ids: Sequence[int], *, at: datetime) -> str:
+        return await self._write(lambda connection: outbox.begin(connection, notification_ids, at))
 
-    async def finish_notification(self, notification_id: int, receipt: Receipt, *, at: datetime) -> None:
-        await self._write(lambda connection: outbox.finish(connection, notification_id, receipt, at))
+    async def finish_attempt(
+        self, reference: str, receipt: Receipt, *, at: datetime, root_revision: int | None
+    ) -> None:
+        await self._write(
+            lambda connection: outbox.finish(connection, reference, receipt, at, root_revision=root_revision)
+        )
 
-    async def defer_notification(
-        self, notification_id: int, *, due_at: datetime, reason: str, may_have_arrived: bool, is_problem: bool = False
+    async def defer_attempt(
+        self, reference: str, *, due_at: datetime, reason: str, may_have_arrived: bool, is_problem: bool = False
     ) -> None:
         await self._write(
             lambda connection: outbox.defer(
-                connection, notification_id, due_at, reason, may_have_arrived=may_have_arrived, is_problem=is_problem
+                connection, reference, due_at, reason, may_have_arrived=may_have_arrived, is_problem=is_problem
             )
         )
 
-    async def bury_notification(self, notification_id: int, *, at: datetime, reason: str) -> None:
-        await self._write(lambda connection: outbox.bury(connection, notification_id, at, reason))
+    async def looked_in_vain(self, reference: str, *, due_at: datetime) -> None:
+        await self._write(lambda connection: outbox.looked_in_vain(connection, reference, due_at))
+
+    async def bury(self, notification_ids: Sequence[int], *, at: datetime, reason: str) -> None:
+        await self._write(lambda connection: outbox.bury(connection, notification_ids, at, reason))
+
+    async def hand_over(self, notification_ids: Sequence[int], *, to: str, at: datetime, reason: str) -> int:
+        return await self._write(lambda connection: outbox.hand_over(connection, notification_ids, to, at, reason))
+
+    async def stale_threads(self, receiver: str, *, limit: int) -> tuple[Thread, ...]:
+        return await self._read(lambda connection: outbox.stale_threads(connection, receiver, limit))
+
+    async def thread_shown(self, receiver: str, group_id: int, revision: int) -> None:
+        await self._write(lambda connection: outbox.thread_shown(connection, receiver, group_id, revision))
+
+    async def thread_lost(self, receiver: str, group_id: int) -> None:
+        await self._write(lambda connection: outbox.thread_lost(connection, receiver, group_id))
+
+    async def story(self, group_id: int) -> Story:
+        return await self._read(lambda connection: outbox.story(connection, group_id))
+
+    async def acted(self, act_id: str) -> bool:
+        return await self._read(lambda connection: telling.acted(connection, act_id))
 
     async def revive_interrupted(self, receiver: str, *, at: datetime) -> int:
         return await self._write(lambda connection: outbox.revive(connection, [receiver], at))
 
-    async def resume_outbox(self, receivers: Sequence[str], *, at: datetime) -> Resumed:
-        return await self._write(lambda connection: outbox.resume(connection, receivers, at))
+    async def resume_outbox(self, receivers: Sequence[str], *, at: datetime, look_at: datetime) -> Resumed:
+        return await self._write(lambda connection: outbox.resume(connection, receivers, at, look_at))
 
     async def outbox_figures(self) -> OutboxFigures:
         return await self._read(outbox.figures)
+
+    async def arrived(self) -> Mapping[TransitionId, Mapping[str, int]]:
+        """How often each transition has arrived as news, by receiver."""
+        return await self._read(outbox.arrived)
 
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
         """Notifications that were given up, oldest first."""
@@ -357,7 +353,7 @@ class SqliteStore:
         What belongs to an open alert stays, and a closed one is forgotten altogether with the last of its transitions.
         At most `limit` rows of each go at once; the answer is how many went, so repeat until it is 0.
         """
-        return await self._write(partial(_prune, before=before, limit=limit))
+        return await self._write(partial(prune, before=before, limit=limit))
 
     async def backup(self, target: Path) -> None:
         """Write a consistent copy while the store works on; an existing file is refused, half a copy never shows."""
@@ -425,9 +421,11 @@ def _commit(connection: sqlite3.Connection, changes: Changes) -> None:
     connection.executemany(_REMOVE_ALERT, [(key,) for key in changes.removed_alerts])
     connection.executemany(_PUT_ALERT, map(alert_row, changes.alerts))
     for transition in changes.transitions:
-        seq = connection.execute(_ADD_TRANSITION, transition_row(transition)).lastrowid
-        if transition.is_announced and seq is not None:
-            outbox.enqueue(connection, seq, transition, changes.receivers)
+        connection.execute(_ADD_TRANSITION, transition_row(transition))
+    telling.commit(connection, changes)
+    for announcement in changes.announcements:
+        outbox.enqueue(connection, announcement)
+    outbox.follow_up(connection, changes.announcements)
     connection.executemany(_PUT_COUNTER, [counter_row(key, value) for key, value in changes.counters.items()])
     last = changes.moment
     ledger.add_notices(connection, changes.notices, last.at)
@@ -455,6 +453,7 @@ def _load(connection: sqlite3.Connection, signals: Mapping[str, Signal[Value]]) 
         snapshot=Snapshot(facts),
         alerts=alerts,
         counters=counters,
+        desk=telling.load(connection),
         moment=Moment(at=moment(last[0]), boot_id=last[1], monotonic=last[2]) if last else None,
     )
 
@@ -469,10 +468,6 @@ def _history(
 ) -> tuple[Change, ...]:
     rows = connection.execute(_HISTORY, (_from(since), limit)).fetchall()
     return tuple(change for change in map(RowReader(signals).change, reversed(rows)) if change is not None)
-
-
-def _prune(connection: sqlite3.Connection, before: datetime, limit: int) -> int:
-    return sum(connection.execute(statement, (microseconds(before), limit)).rowcount for statement in _PRUNE)
 
 
 def _from(since: datetime | None) -> int:
