@@ -30,7 +30,10 @@ from wamon.metrics.families import (
     ALERTS,
     COUNTERS,
     ERROR_CODE_INFO,
+    HELD,
     MODES,
+    RULE_MODE,
+    SILENCES,
     TOTALS,
     Family,
     Total,
@@ -68,10 +71,31 @@ class OracleCollector(Collector):
         yield self._codes(kept)
         yield from self._counters()
         yield from self._alerts()
+        held = gauge(HELD)
+        for overlay in ("acknowledged", "flapping", "inhibited", "silenced"):
+            add(held, {"overlay": overlay}, float(sum(overlay in words for words in self._overlays())))
+        yield held
+        silences = gauge(SILENCES)
+        add(silences, {}, float(len(self.state.desk.silences)))
+        yield silences
         mode = gauge(ALERTING_MODE)
         for name in MODES:
             add(mode, {"mode": name}, float(name == self._mode))
         yield mode
+        rule_mode = gauge(RULE_MODE)
+        for name in sorted({name for rule in self._rules for name in rule.alertnames.values()}):
+            add(rule_mode, {"alertname": name, "mode": self._mode}, 1.0)
+        yield rule_mode
+
+    def _overlays(self) -> Iterator[tuple[str, ...]]:
+        for key, standing in self.state.desk.standings.items():
+            alert = self.state.alerts.get(key)
+            if (
+                alert is not None
+                and not alert.is_rehearsal
+                and (str(alert.state) in ("firing", "recovering") or standing.flapping_since is not None)
+            ):
+                yield standing.overlays
 
     def _signal(self, signal: Signal[Any], facts: Sequence[Fact]) -> Iterator[Metric]:
         named = signal_families(signal)
@@ -148,7 +172,7 @@ class OracleCollector(Collector):
         }
         rules = {rule.name: rule for rule in self._rules}
         for alert in self.state.alerts.values():
-            if alert.state is AlertState.INACTIVE:
+            if alert.state is AlertState.INACTIVE or alert.is_rehearsal:
                 continue
             state = "stale" if alert.state is AlertState.FIRING and alert.is_stale else str(alert.state)
             alertname = rules[alert.rule].alertname(alert.severity) if alert.rule in rules else alert.rule

@@ -26,12 +26,15 @@ from tests.metrics.samples import (
     seen,
 )
 from wamon.core.alerting import AlertState, Severity
+from wamon.core.desk import Acknowledgement, Desk, Mute, Standing
 from wamon.core.health import NEVER, Gauge, Reading, Shape, Signal, Subject, SubjectKind
 from wamon.core.state import CounterKey, State
 from wamon.core.step import PROBE_RUNS
 from wamon.metrics.exposition import Exposition
 from wamon.metrics.families import TOTALS
 from wamon.probes import PROBES
+from wamon.rules.can_send import CANNOT_SEND
+from wamon.rules.quality import QUALITY
 
 LATER = START + timedelta(hours=1)
 
@@ -190,7 +193,21 @@ def test_families_come_in_the_order_of_the_signals_then_sums_then_counters_and_a
         "wamon_alerts_pending_dropped_total",
         "wamon_clock_steps_total",
         "wamon_alerts",
+        "wamon_alerts_held",
+        "wamon_silences",
         "wamon_alerting_mode",
+        "wamon_alert_mode",
+    ]
+
+
+def test_alert_says_who_tells_of_it() -> None:
+    shown = Exposition((), rules=(QUALITY, CANNOT_SEND), mode="builtin", modes={CANNOT_SEND.name: "prometheus"})
+
+    assert lines_of(shown, "wamon_alert_mode") == [
+        'wamon_alert_mode{alertname="WhatsAppCannotSend",mode="prometheus"} 1.0',
+        'wamon_alert_mode{alertname="WhatsAppQualityRatingRed",mode="builtin"} 1.0',
+        'wamon_alert_mode{alertname="WhatsAppQualityRatingYellow",mode="builtin"} 1.0',
+        'wamon_alert_mode{alertname="WhatsAppSendLimited",mode="prometheus"} 1.0',
     ]
 
 
@@ -282,6 +299,25 @@ def test_alert_that_moves_is_counted_once() -> None:
 
     assert recovering == ['wamon_alerts{alertname="RatingRed",severity="critical",state="recovering"} 1.0']
     assert not [line for line in lines_of(exposed, "wamon_alerts") if line.endswith(" 1.0")]
+
+
+def test_what_holds_open_alerts_back_is_counted_and_rehearsals_are_not() -> None:
+    acknowledged = Acknowledgement(by="Kim", at=START, until=START)
+    held = Standing(key="key", group_id=1, muted=Mute.SILENCED, acknowledged=acknowledged, flapping_since=START)
+    played = Standing(key="played", group_id=2, muted=Mute.INHIBITED)
+    state, changes = alerted(State(), [alert(), replace(alert(), key="played", is_rehearsal=True)])
+    desk = Desk(standings={"key": held, "played": played, "gone": replace(held, key="gone")})
+    exposed = exposition()
+
+    exposed.publish(replace(state, desk=desk), changes)
+
+    assert lines_of(exposed, "wamon_alerts_held") == [
+        'wamon_alerts_held{overlay="acknowledged"} 1.0',
+        'wamon_alerts_held{overlay="flapping"} 1.0',
+        'wamon_alerts_held{overlay="inhibited"} 0.0',
+        'wamon_alerts_held{overlay="silenced"} 1.0',
+    ]
+    assert sum(line.endswith(" 1.0") for line in lines_of(exposed, "wamon_alerts")) == 1
 
 
 def test_alerting_mode_in_use_is_1() -> None:

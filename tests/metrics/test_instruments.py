@@ -41,9 +41,10 @@ def test_no_created_series_are_exported(instruments: Instruments) -> None:
 
 
 def test_counters_with_closed_labels_start_at_0(instruments: Instruments) -> None:
-    assert value(instruments, "wamon_notifications_total", receiver="slack", outcome="delivered") == 0
-    assert value(instruments, "wamon_notifications_total", receiver="slack", outcome="deferred") == 0
-    assert value(instruments, "wamon_notifications_total", receiver="slack", outcome="rejected") == 0
+    for outcome in ("delivered", "adopted", "deferred", "handed_over", "rejected"):
+        assert value(instruments, "wamon_notifications_total", receiver="slack", outcome=outcome) == 0
+    for outcome in ("shown", "deferred", "rejected"):
+        assert value(instruments, "wamon_notification_edits_total", receiver="slack", outcome=outcome) == 0
     assert value(instruments, "wamon_notification_possible_duplicates_total") == 0
     assert value(instruments, "wamon_commit_failures_total") == 0
     assert value(instruments, "wamon_series_dropped_total") == 0
@@ -113,7 +114,9 @@ def test_store_and_outbox_are_measured(instruments: Instruments) -> None:
     instruments.commit_failed()
     instruments.database_size.set(4096)
     instruments.notified("slack", "deferred")
-    instruments.delivered("slack", delay_seconds=2.0, is_possible_duplicate=True)
+    instruments.delivered("slack", delay_seconds=2.0)
+    instruments.possibly_duplicated()
+    instruments.edited("slack", "shown")
     instruments.outbox(OutboxFigures(due=3, sending=1, dead=2, oldest_created_at=START - timedelta(seconds=10)))
 
     assert value(instruments, "wamon_database_commit_duration_seconds_sum") == 0.02
@@ -121,6 +124,7 @@ def test_store_and_outbox_are_measured(instruments: Instruments) -> None:
     assert value(instruments, "wamon_database_size_bytes") == 4096
     assert value(instruments, "wamon_notifications_total", receiver="slack", outcome="deferred") == 1
     assert value(instruments, "wamon_notifications_total", receiver="slack", outcome="delivered") == 1
+    assert value(instruments, "wamon_notification_edits_total", receiver="slack", outcome="shown") == 1
     assert value(instruments, "wamon_notification_delay_seconds_sum") == 2.0
     assert value(instruments, "wamon_notification_possible_duplicates_total") == 1
     assert value(instruments, "wamon_outbox_items", state="due") == 3
@@ -135,6 +139,27 @@ def test_oldest_goes_when_nothing_waits_any_more(instruments: Instruments) -> No
     instruments.outbox(OutboxFigures())
 
     assert value(instruments, "wamon_outbox_oldest_timestamp_seconds") is None
+
+
+def test_pushes_are_counted_by_peer_and_start_at_0() -> None:
+    instruments = Instruments(version="1", clock=FakeClock(), peers=["am:9093"])
+
+    instruments.pushed("am:9093", "failed", 12)
+
+    counts = [
+        value(instruments, "wamon_alertmanager_pushes_total", peer="am:9093", outcome=outcome)
+        for outcome in ("ok", "failed", "rejected")
+    ]
+    assert counts == [0, 1, 0]
+
+
+def test_last_heartbeat_is_a_moment_that_need_not_be_there(instruments: Instruments) -> None:
+    before = value(instruments, "wamon_heartbeat_last_success_timestamp_seconds")
+
+    instruments.heartbeat_sent(START)
+
+    assert before is None
+    assert value(instruments, "wamon_heartbeat_last_success_timestamp_seconds") == STAMP
 
 
 def test_webhooks_are_counted_by_their_answer_and_timed(instruments: Instruments) -> None:

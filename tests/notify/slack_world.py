@@ -7,16 +7,23 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.fakes import START, FakeClock
-from tests.notify.cases import QUALITY, notification, snapshot, transition
+from tests.fakes import FakeClock
+from wamon.core.alerting import Severity
 from wamon.core.errors import DeliveryError
-from wamon.core.ports import Message, Receipt
-from wamon.notify.message import Links, compose
+from wamon.core.outgoing import Button, Message, Receipt
 from wamon.notify.slack import SlackBot, SlackWebhook
 from wamon.sim.serve import serve
 from wamon.sim.slack import SlackChannel, slack_app
 
-MESSAGE = compose(notification(transition()), rule=QUALITY, snapshot=snapshot(), now=START, links=Links())
+MESSAGE = Message(
+    headline="CRITICAL  Quality rating RED  +1 555 078 3881 (Jasper's Market)",
+    severity=Severity.CRITICAL,
+    is_resolved=False,
+    facts=(("Since", "10:00"),),
+    steps=("Look at the templates",),
+    buttons=(Button("acknowledge", "Acknowledge", "7"),),
+    reference="7-1-a",
+)
 TOKEN = "xoxb-simulated-bot"
 SECRET_PATH = "/services/T0WAMONSIM/B0WAMONSIM/simulated"
 WAYS = ["webhook", "bot"]
@@ -35,6 +42,9 @@ class World:
     ) -> SlackWebhook | SlackBot:
         if way == "webhook":
             return SlackWebhook(self.url + SECRET_PATH, timeout_seconds=timeout_seconds)
+        return self.bot(timeout_seconds=timeout_seconds, channel=channel)
+
+    def bot(self, *, timeout_seconds: float = TIMEOUT, channel: str = "C0WAMONSIM") -> SlackBot:
         return SlackBot(TOKEN, channel, self.url + "/api", timeout_seconds=timeout_seconds)
 
     async def send(self, way: str, *, timeout_seconds: float = TIMEOUT, message: Message = MESSAGE) -> Receipt:
@@ -52,7 +62,7 @@ class World:
 
 @asynccontextmanager
 async def world() -> AsyncIterator[World]:
-    channel = SlackChannel(now=FakeClock().now)
+    channel = SlackChannel(now=FakeClock().now, limits=False)
     async with serve(slack_app(channel)) as url:
         yield World(channel=channel, url=url)
 

@@ -1,19 +1,23 @@
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import START
-from tests.notify.cases import NUMBER, Pigeon, transition
-from tests.notify.desk import Desk, at_desk, closed, opened, whos
+from tests.notify.cases import NUMBER, number, transition
+from tests.notify.desk import Desk, Pigeon, at_desk, closed, opened, whos
 from wamon.core.alerting import Severity
+from wamon.core.desk import AnnouncementKind
 from wamon.core.errors import DeliveryDeferred, DeliveryRejected
-from wamon.core.ports import Message, Receipt
+from wamon.core.outgoing import Message, Receipt
 from wamon.notify import MessageRejected
+from wamon.notify.message import Composer
 
 DOWN = DeliveryDeferred("Slack cannot be reached: Connection refused")
 ARCHIVED = DeliveryRejected("Slack refused (is_archived): unarchive it", reason="is_archived")
+LOST = DeliveryDeferred("Slack did not answer: timed out", may_have_arrived=True)
 UNSPEAKABLE = MessageRejected("Slack refused (invalid_blocks): report it", reason="invalid_blocks")
 
 
@@ -43,7 +47,7 @@ def test_message_is_rendered_when_it_is_sent(tmp_path: Path) -> None:
     pigeon = Pigeon()
 
     async def scenario(desk: Desk) -> None:
-        await desk.owe(transition(subject=NUMBER))
+        await desk.owe(replace(transition(subject=NUMBER), group_id=1))
         desk.clock.advance(1860)
 
         await desk.outbox.deliver_due()
@@ -68,16 +72,70 @@ def test_each_receiver_gets_its_own(tmp_path: Path) -> None:
     at_desk(tmp_path, scenario, bot, webhook)
 
 
-def test_resolved_never_overtakes_firing(tmp_path: Path) -> None:
+def test_what_waits_about_one_group_goes_out_in_one_message_and_groups_apart(tmp_path: Path) -> None:
     pigeon = Pigeon()
-    pigeon.fate = {1: DOWN}
 
     async def scenario(desk: Desk) -> None:
-        await desk.owe(opened(), closed())
+        await desk.owe(opened(0, group=1), opened(1, group=1), opened(2, group=2))
+
+        await desk.outbox.deliver_due()
+
+        assert [message.headline for message in pigeon.carried] == [
+            "CRITICAL  Quality rating RED  2 phone numbers",
+            "CRITICAL  Quality rating RED  phone number 1002",
+        ]
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+def test_what_fired_and_ended_while_nobody_could_be_told_is_told_in_one_message(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+    pigeon.fate = dict.fromkeys(range(1, 9), DOWN)
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened())
+        await desk.live(timedelta(minutes=1))
+        await desk.owe(closed(when=desk.clock.now()))
+
+        await desk.live(timedelta(minutes=9))
+
+        (message,) = pigeon.carried
+        assert message.headline.startswith("RESOLVED after 1 min  Quality rating RED")
+        assert [what.split()[0] for _, what in message.timeline] == ["CRITICAL", "RESOLVED"]
+        assert (desk.recorder.figures.due, desk.recorder.figures.dead) == (0, 0)
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+def test_end_never_overtakes_what_is_still_being_told(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+    pigeon.fate = {1: LOST}
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened())
+        await desk.outbox.deliver_due()
+        await desk.owe(closed(when=desk.clock.now()))
 
         await desk.live(timedelta(minutes=1))
 
-        assert whos(pigeon.tried) == ["CRITICAL 1000", "CRITICAL 1000", "RESOLVED 1000"]
+        again, after = pigeon.carried
+        assert "possible duplicate" in again.remarks[-1]
+        assert "possible duplicate" not in str(after.remarks)
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+def test_what_belongs_to_no_group_is_a_message_each(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(kind=AnnouncementKind.TEST, note="anna")
+        await desk.outbox.deliver_due()
+        await desk.owe(kind=AnnouncementKind.TEST, note="ben")
+
+        await desk.outbox.deliver_due()
+
+        assert [message.remarks for message in pigeon.carried] == [("asked for by anna",), ("asked for by ben",)]
 
     at_desk(tmp_path, scenario, pigeon)
 
@@ -148,12 +206,12 @@ def test_rate_limit_is_waited_out_exactly_by_all_of_its_receiver_and_by_no_other
 
         due_at = await desk.outbox.deliver_due()
 
-        assert due_at == START + timedelta(seconds=3600)
+        assert due_at == START + timedelta(seconds=3600.5)
         assert (len(limited.tried), len(free.carried)) == (1, 2)
-        desk.clock.advance(3599)
+        desk.clock.advance(3600)
         await desk.outbox.deliver_due()
         assert len(limited.tried) == 1
-        desk.clock.advance(1)
+        desk.clock.advance(0.5)
         assert await desk.outbox.deliver_due() is None
         assert whos(limited.carried) == ["CRITICAL 1000", "CRITICAL 1001"]
 
@@ -224,7 +282,7 @@ def test_warning_is_given_up_after_a_day_and_a_critical_never(tmp_path: Path, ca
         await desk.live(timedelta(hours=24))
 
         (letter,) = await desk.store.dead_letters()
-        assert letter.notification.transition.severity is Severity.WARNING
+        assert letter.notification.transitions[0].severity is Severity.WARNING
         assert letter.reason == "given up after a day: Slack cannot be reached: Connection refused"
         assert desk.recorder.figures.due == 1
 
@@ -232,7 +290,7 @@ def test_warning_is_given_up_after_a_day_and_a_critical_never(tmp_path: Path, ca
 
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert record.getMessage() == "notification given up"
-    assert record.__dict__["what"] == "Quality rating RED"
+    assert record.__dict__["told"] == [f"warning open: Quality rating RED: {number(1)}"]
 
 
 def test_warning_is_not_given_up_for_its_age_alone(tmp_path: Path) -> None:
@@ -293,7 +351,7 @@ def test_refusal_of_the_receiver_waits_for_a_human_and_is_a_problem_until_someth
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert record.getMessage() == "notifications are refused"
     assert record.__dict__["reason"] == "Slack refused (is_archived): unarchive it"
-    assert record.__dict__["subject"].endswith("waba_id=102290129340398")
+    assert "waba_id=102290129340398" in record.__dict__["told"][0]
 
 
 def test_refusal_of_the_receiver_costs_two_attempts_a_round_however_much_waits(tmp_path: Path) -> None:
@@ -320,7 +378,7 @@ def test_refused_warning_is_given_up_after_a_day_and_a_critical_never(tmp_path: 
         await desk.live(timedelta(hours=25))
 
         (letter,) = await desk.store.dead_letters()
-        assert letter.notification.transition.severity is Severity.WARNING
+        assert letter.notification.transitions[0].severity is Severity.WARNING
         assert desk.recorder.figures.due == 1
 
     at_desk(tmp_path, scenario, pigeon)
@@ -362,8 +420,28 @@ def test_message_that_wamon_fails_on_is_logged_and_does_not_stop_the_others(
         await desk.live(timedelta(minutes=1))
 
         assert whos(pigeon.carried) == ["CRITICAL 1001", "CRITICAL 1000"]
+        assert "possible duplicate" in pigeon.carried[1].remarks[-1]
 
     at_desk(tmp_path, scenario, pigeon)
 
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert record.exc_info is not None
+
+
+def test_message_that_wamon_finds_no_words_for_holds_up_no_other_and_was_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pigeon = Pigeon()
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened(), opened(1))
+        with monkeypatch.context() as patch:
+            patch.delattr(Composer, "first")
+            await desk.outbox.deliver_due()
+
+        await desk.live(timedelta(minutes=1))
+
+        assert sorted(whos(pigeon.tried)) == ["CRITICAL 1000", "CRITICAL 1001"]
+        assert [message.remarks for message in pigeon.tried] == [(), ()]
+
+    at_desk(tmp_path, scenario, pigeon)

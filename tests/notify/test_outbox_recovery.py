@@ -6,17 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import START
-from tests.notify.cases import Pigeon, notification, transition
-from tests.notify.desk import Desk, at_desk, cancelled, closed, opened
+from tests.notify.desk import Desk, Pigeon, at_desk, cancelled, opened
 from wamon.core.errors import DeliveryDeferred, StoreError
-from wamon.core.ports import Message, Receipt
-from wamon.notify import MessageRejected
-from wamon.notify.slack import SlackBot, SlackWebhook
-from wamon.sim.serve import serve
-from wamon.sim.slack import SlackChannel, slack_app
+from wamon.core.outgoing import Message, Receipt
 
 DOWN = DeliveryDeferred("Slack cannot be reached: Connection refused")
-UNSPEAKABLE = MessageRejected("Slack refused (invalid_blocks): report it", reason="invalid_blocks")
 LOST = DeliveryDeferred("Slack did not answer: timed out", may_have_arrived=True)
 
 
@@ -36,7 +30,6 @@ def test_lost_answer_is_sent_again_as_a_possible_duplicate(tmp_path: Path) -> No
             (),
             ("possible duplicate: an earlier attempt may have arrived",),
         ]
-        assert len({message.reference for message in pigeon.tried}) == 1
         assert desk.recorder.possible_duplicates == 1
 
     at_desk(tmp_path, scenario, pigeon)
@@ -62,17 +55,16 @@ def test_crash_between_acceptance_and_commit_sends_again_and_says_so(tmp_path: P
 
     async def scenario(desk: Desk) -> None:
         await desk.owe(opened())
-        (row,) = await desk.store.due_notifications("slack_bot", desk.clock.now(), limit=1)
-        await desk.store.begin_attempt(row.id, at=desk.clock.now())
-        # Here Slack accepted it, and the process died.
-        next_process = desk.another()
+        (batch,) = await desk.store.due_batches("slack_bot", desk.clock.now(), limit=9)
+        await desk.store.begin_attempt([each.id for each in batch.notifications], at=desk.clock.now())
+        # Here the receiver accepted it, and the process died.
 
-        assert await next_process.recover() == 1
-        await next_process.deliver_due()
+        assert await desk.restart() == 1
+        await desk.live(timedelta(minutes=1))
 
         assert pigeon.carried[0].remarks == ("possible duplicate: an earlier attempt may have arrived",)
         assert desk.recorder.possible_duplicates == 1
-        assert await next_process.recover() == 0
+        assert await desk.restart() == 0
 
     at_desk(tmp_path, scenario, pigeon)
 
@@ -128,6 +120,24 @@ def test_success_that_could_not_be_noted_is_sent_again_as_a_possible_duplicate(t
             (),
             ("possible duplicate: an earlier attempt may have arrived",),
         ]
+
+    at_desk(tmp_path, scenario, pigeon)
+
+
+def test_message_that_the_store_gave_no_words_for_is_sent_when_it_does(tmp_path: Path) -> None:
+    pigeon = Pigeon()
+
+    async def scenario(desk: Desk) -> None:
+        await desk.owe(opened())
+        desk.store.broken = frozenset({"story"})
+        with pytest.raises(StoreError):
+            await desk.outbox.deliver_due()
+        assert pigeon.tried == []
+        desk.store.broken = frozenset()
+
+        await desk.outbox.deliver_due()
+
+        assert len(pigeon.carried) == 1
 
     at_desk(tmp_path, scenario, pigeon)
 
@@ -296,7 +306,7 @@ def test_stop_does_not_wait_for_ever_and_the_next_process_sends_again(
 
         pigeon.may_end.set()
         await desk.restart()
-        await desk.outbox.deliver_due()
+        await desk.live(timedelta(minutes=1))
         assert [message.remarks for message in pigeon.carried] == [
             ("possible duplicate: an earlier attempt may have arrived",)
         ]
@@ -304,106 +314,3 @@ def test_stop_does_not_wait_for_ever_and_the_next_process_sends_again(
     at_desk(tmp_path, scenario)
 
     assert "stopped before the receiver answered" in caplog.messages
-
-
-# --- with Slack -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("way", ["slack_webhook", "slack_bot"])
-def test_slack_is_down_for_half_an_hour_and_then_everything_arrives_in_order(
-    tmp_path: Path, way: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-
-    async def scenario(desk: Desk) -> None:
-        channel = SlackChannel(now=desk.clock.now)
-        async with serve(slack_app(channel)) as url:
-            desk.notifiers[way] = (
-                SlackWebhook(url + channel.webhook_path, timeout_seconds=5)
-                if way == "slack_webhook"
-                else SlackBot(channel.bot_token, channel.id, url + "/api", timeout_seconds=5)
-            )
-            desk.outbox = desk.another()
-            outage = channel.faults.add("status", http_status=503)
-            for minute in range(30):
-                now = desk.clock.now()
-                await desk.owe(opened(minute, when=now), receivers=(way,))
-                if minute % 3 == 0:
-                    await desk.owe(closed(minute, when=now), receivers=(way,))
-                end = now + timedelta(minutes=1)
-                await desk.live(timedelta(minutes=1))
-                desk.clock.advance((end - desk.clock.now()).total_seconds())
-            assert channel.messages == []
-            attempts = len(channel.calls)
-            channel.faults.remove(outage)
-
-            await desk.live(timedelta(minutes=6))
-
-            seen = [message.text.splitlines()[0] for message in channel.messages]
-            expected = []
-            for minute in range(30):
-                expected.append(f"CRITICAL  Quality rating RED  phone number {1000 + minute}")
-                if minute % 3 == 0:
-                    expected.append(f"RESOLVED after 0 s  Quality rating RED  phone number {1000 + minute}")
-            assert seen == expected
-            assert attempts < 60
-            assert "Slack was unreachable" in channel.messages[0].text
-            assert "possible duplicate" not in "".join(message.all_text for message in channel.messages)
-            await desk.notifiers[way].close()
-
-    at_desk(tmp_path, scenario)
-
-    assert "simulated" not in caplog.text
-
-
-@pytest.mark.parametrize("fault", ["accept_then_reset", "accept_then_hang"])
-def test_accepted_and_then_lost_arrives_twice_and_says_so(tmp_path: Path, fault: str) -> None:
-    async def scenario(desk: Desk) -> None:
-        channel = SlackChannel(now=desk.clock.now)
-        async with serve(slack_app(channel)) as url:
-            desk.notifiers["slack_bot"] = SlackBot(channel.bot_token, channel.id, url + "/api", timeout_seconds=0.5)
-            desk.outbox = desk.another()
-            channel.faults.add(fault, times=1)
-            await desk.owe(opened())
-
-            await desk.live(timedelta(minutes=1))
-
-            first, second = channel.messages
-            assert "possible duplicate" not in first.all_text
-            assert "possible duplicate" in second.text
-            assert "possible duplicate" in str(second.blocks)
-            assert first.metadata == second.metadata
-            await desk.notifiers["slack_bot"].close()
-
-    at_desk(tmp_path, scenario)
-
-
-def test_archived_channel_delays_what_is_owed_until_it_is_back(tmp_path: Path) -> None:
-    async def scenario(desk: Desk) -> None:
-        channel = SlackChannel(now=desk.clock.now, is_archived=True)
-        async with serve(slack_app(channel)) as url:
-            desk.notifiers["slack_bot"] = SlackBot(channel.bot_token, channel.id, url + "/api", timeout_seconds=5)
-            desk.outbox = desk.another()
-            await desk.owe(opened(), opened(1))
-            await desk.live(timedelta(hours=30))
-            (problem,) = desk.outbox.problems
-            channel.is_archived = False
-
-            await desk.live(timedelta(minutes=6))
-
-            assert "unarchive" in problem
-            assert len(channel.messages) == 2
-            assert await desk.store.dead_letters() == ()
-            assert not desk.outbox.problems
-            await desk.notifiers["slack_bot"].close()
-
-    at_desk(tmp_path, scenario)
-
-
-def test_notification_of_the_cases_is_that_of_the_store(tmp_path: Path) -> None:
-    async def scenario(desk: Desk) -> None:
-        await desk.owe(transition())
-
-        assert await desk.store.due_notifications("slack_bot", START, limit=9) == (notification(transition()),)
-
-    at_desk(tmp_path, scenario)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import START
-from tests.notify.cases import Pigeon
-from tests.notify.desk import Desk, at_desk, firing, opened, whos
+from tests.notify.cases import number
+from tests.notify.desk import Desk, Pigeon, at_desk, closed, opened, whos
 from wamon.core.errors import DeliveryDeferred, DeliveryRejected
 from wamon.notify import MessageRejected
 
@@ -15,12 +15,13 @@ DOWN = DeliveryDeferred("Slack cannot be reached: Connection refused")
 UNSPEAKABLE = MessageRejected("Slack refused (invalid_blocks): report it", reason="invalid_blocks")
 
 
-def test_dead_letter_of_an_open_alert_is_tried_again_by_the_next_process(tmp_path: Path) -> None:
+def test_dead_letter_of_a_live_group_is_tried_again_by_the_next_process(tmp_path: Path) -> None:
     pigeon = Pigeon()
     pigeon.fate = {1: UNSPEAKABLE, 2: UNSPEAKABLE}
 
     async def scenario(desk: Desk) -> None:
-        await desk.owe(opened(), opened(1), alerts=(firing(opened()),))
+        await desk.owe(opened())
+        await desk.owe(opened(1), closed(1))
         await desk.outbox.deliver_due()
 
         await desk.restart()
@@ -71,46 +72,26 @@ def test_problem_of_a_receiver_that_is_gone_is_none(tmp_path: Path) -> None:
     at_desk(tmp_path, scenario, pigeon)
 
 
-def test_what_was_owed_to_the_webhook_is_told_by_the_bot_that_took_its_place(
+def test_what_is_owed_to_a_receiver_that_is_gone_is_given_up_and_logged_in_full(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    webhook, bot = Pigeon("slack_webhook"), Pigeon("slack_bot")
+    webhook = Pigeon("slack_webhook")
     webhook.fate = {None: DOWN}
 
     async def scenario(desk: Desk) -> None:
-        await desk.owe(opened(), receivers=("slack_webhook",), alerts=(firing(opened()),))
-        await desk.outbox.deliver_due()
-        desk.clock.advance(7200)
-
-        await desk.restart(bot)
+        await desk.owe(opened(), receivers=("slack_webhook",))
         await desk.outbox.deliver_due()
 
-        (message,) = bot.carried
-        assert message.headline.startswith("CRITICAL  Quality rating RED")
-        assert message.remarks == ("not told here before: it has been open for 2 h",)
+        await desk.restart(Pigeon("slack_bot"))
+
         assert [letter.notification.receiver for letter in await desk.store.dead_letters()] == ["slack_webhook"]
         assert not desk.outbox.problems
 
     at_desk(tmp_path, scenario, webhook)
 
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert (record.getMessage(), record.__dict__["what"]) == ("notification given up", "Quality rating RED")
-
-
-def test_receiver_that_joins_is_told_of_what_is_open_and_the_other_not_again(tmp_path: Path) -> None:
-    logged, slack = Pigeon("log"), Pigeon("slack_bot")
-
-    async def scenario(desk: Desk) -> None:
-        await desk.owe(opened(), opened(1), receivers=("log",), alerts=(firing(opened()),))
-        await desk.outbox.deliver_due()
-
-        for _ in range(3):
-            await desk.restart(logged, slack)
-            await desk.outbox.deliver_due()
-
-        assert (len(logged.carried), whos(slack.carried)) == (2, ["CRITICAL 1000"])
-
-    at_desk(tmp_path, scenario, logged)
+    assert record.getMessage() == "notification given up"
+    assert record.__dict__["told"] == [f"critical open: Quality rating RED: {number(0)}"]
 
 
 def test_wait_that_slack_asked_for_outlives_the_process(tmp_path: Path) -> None:
@@ -124,7 +105,7 @@ def test_wait_that_slack_asked_for_outlives_the_process(tmp_path: Path) -> None:
 
         await desk.restart()
 
-        assert await desk.outbox.deliver_due() == START + timedelta(hours=6)
+        assert await desk.outbox.deliver_due() == START + timedelta(hours=6, seconds=0.5)
         assert len(pigeon.tried) == 1
 
     at_desk(tmp_path, scenario, pigeon)

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.fakes import FakeClock
 from tests.notify.slack_world import MESSAGE, SECRET_PATH, SHORT, TIMEOUT, WAYS, World, in_world
 from wamon.core.errors import DeliveryDeferred, DeliveryError
-from wamon.core.ports import Receipt
+from wamon.core.outgoing import Receipt
 from wamon.notify.slack import SlackWebhook
 from wamon.sim.serve import serve
 from wamon.sim.slack import SlackChannel

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from wamon.core.alerting import Alert, AlertState
@@ -12,7 +13,17 @@ from wamon.core.ports import Probe, Rule
 from wamon.core.state import Changes, CounterKey, State
 from wamon.metrics import families
 from wamon.metrics.compression import Deflated, deflate, gzipped, joined
-from wamon.metrics.families import ALERTING_MODE, ALERTS, COUNTERS, ERROR_CODE_INFO, MODES, Family
+from wamon.metrics.families import (
+    ALERTING_MODE,
+    ALERTS,
+    COUNTERS,
+    ERROR_CODE_INFO,
+    HELD,
+    MODES,
+    RULE_MODE,
+    SILENCES,
+    Family,
+)
 from wamon.metrics.lines import Labels, header, render, sample
 from wamon.metrics.totals import Totals, code_labels
 
@@ -26,8 +37,9 @@ class Exposition:
     """The text of a published state, and of the sums of the books.
 
     The families come in the order of the signals, each followed by its last-known and changed families, then the sums
-    of the books, the counters, `wamon_alerts` and `wamon_alerting_mode`. In a family the lines are sorted by account
-    (`waba_id`, those without one first), then by labels. A family without lines keeps its HELP and TYPE.
+    of the books, the counters, the alerts, what holds them back, and who tells of them. In a family the lines are
+    sorted by account (`waba_id`, those without one first), then by labels. A family without lines keeps its HELP and
+    TYPE.
 
     A number or account has sums as long as the published state knows it: what is no longer monitored loses them.
 
@@ -45,6 +57,7 @@ class Exposition:
         rules: Sequence[Rule],
         probes: Sequence[Probe[Any]] = (),
         mode: str,
+        modes: Mapping[str, str] = MappingProxyType({}),
         max_series: int | None = None,
     ) -> None:
         if mode not in MODES:
@@ -53,6 +66,7 @@ class Exposition:
         self._rules = {rule.name: rule for rule in rules}
         self._start = tuple(families.starting_counters(signals, rules, probes))
         self._mode = mode
+        self._modes = {name: modes.get(rule.name, mode) for rule in rules for name in rule.alertnames.values()}
         self._max_series = max_series
         self._lines: dict[str, _Lines] = {}
         for family in families.state_families(signals):
@@ -99,6 +113,7 @@ class Exposition:
             self._put_counter(key, total)
         touched = self._move_alerts(changes.alerts, gone=changes.removed_alerts)
         self._put_alert_counts(touched)
+        self._put_overlays(state)
         self._invalidate()
 
     def show_totals(self, totals: Mapping[TallyKey, int]) -> None:
@@ -156,6 +171,9 @@ class Exposition:
             self._put_counter(key, total)
         for mode in MODES:
             self._put(ALERTING_MODE, (("mode", mode),), float(mode == self._mode))
+        for alertname, mode in self._modes.items():
+            self._put(RULE_MODE, (("alertname", alertname), ("mode", mode)), 1.0)
+        self._put_overlays(state)
         self._alerts.clear()
         self._alert_counts.clear()
         self._put_alert_counts(self._expected | self._move_alerts(state.alerts.values()))
@@ -256,7 +274,7 @@ class Exposition:
         return touched
 
     def _place(self, alert: Alert) -> Place | None:
-        if alert.state is AlertState.INACTIVE:
+        if alert.state is AlertState.INACTIVE or alert.is_rehearsal:
             return None
         rule = self._rules.get(alert.rule)
         alertname = rule.alertname(alert.severity) if rule else alert.rule
@@ -270,6 +288,20 @@ class Exposition:
             count = self._alert_counts[place]
             is_shown = count > 0 or place in self._expected
             self._lines[ALERTS.name].put(labels, sample(ALERTS.name, labels, count) if is_shown else b"")
+
+    def _put_overlays(self, state: State) -> None:
+        """Few alerts are open at once, so these are simply counted anew."""
+        held = Counter(
+            overlay
+            for standing in state.desk.standings.values()
+            if (alert := state.alerts.get(standing.key)) is not None
+            and (alert.is_open or standing.is_flapping)
+            and not alert.is_rehearsal
+            for overlay in standing.overlays
+        )
+        for overlay in families.OVERLAYS:
+            self._put(HELD, (("overlay", overlay),), float(held[overlay]))
+        self._put(SILENCES, (), float(len(state.desk.silences)))
 
 
 def _expected_places(rules: Iterable[Rule]) -> Iterator[Place]:

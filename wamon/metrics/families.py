@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from wamon.core import books
-from wamon.core.alerting import TransitionKind
+from wamon.core.alerting import OWN_KINDS
 from wamon.core.delivery import STATUS_NAMES
 from wamon.core.error_codes import Bounce, ErrorClass
 from wamon.core.health import FlagMap, GaugeMap, Info, Shape, Signal, SparseState, StateSet, SubjectKind
@@ -293,6 +293,24 @@ ALERTING_MODE: Final = Family(
     labels=("mode",),
     freshness=Freshness.LIVE,
 )
+RULE_MODE: Final = Family(
+    name="wamon_alert_mode",
+    type="gauge",
+    meaning="Who tells people about this alert: one series of value 1 each.",
+    labels=("alertname", "mode"),
+    freshness=Freshness.LIVE,
+)
+HELD: Final = Family(
+    name="wamon_alerts_held",
+    type="gauge",
+    meaning="Open alerts of which people are told less, by what holds back: the alerts themselves are in wamon_alerts.",
+    labels=("overlay",),
+    freshness=Freshness.LIVE,
+)
+SILENCES: Final = Family(
+    name="wamon_silences", type="gauge", meaning="Silences that were set and have not ended.", freshness=Freshness.LIVE
+)
+OVERLAYS: Final = ("inhibited", "silenced", "acknowledged", "flapping")
 ALERT_STATES: Final = ("pending", "firing", "stale", "recovering")
 
 
@@ -308,7 +326,7 @@ def starting_counters(
             yield CounterKey.of(UNRECOGNISED_VALUES, signal=signal.name)
     for rule in rules:
         for alertname in rule.alertnames.values():
-            yield from (CounterKey.of(ALERT_TRANSITIONS, alertname=alertname, kind=kind) for kind in TransitionKind)
+            yield from (CounterKey.of(ALERT_TRANSITIONS, alertname=alertname, kind=kind) for kind in OWN_KINDS)
     yield CounterKey.of(PENDING_DROPPED)
     yield from (CounterKey.of(CLOCK_STEPS, direction=direction) for direction in ("back", "forward"))
 
@@ -317,4 +335,4 @@ def state_families(signals: Sequence[Signal[Any]]) -> tuple[Family, ...]:
     """Every family that is written from the state and the books, in the order of the text."""
     exported = (family for signal in signals if signal.is_exported for family in signal_families(signal))
     totals = (total.family for total in TOTALS)
-    return (*exported, *totals, ERROR_CODE_INFO, *COUNTERS, ALERTS, ALERTING_MODE)
+    return (*exported, *totals, ERROR_CODE_INFO, *COUNTERS, ALERTS, HELD, SILENCES, ALERTING_MODE, RULE_MODE)

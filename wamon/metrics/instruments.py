@@ -1,6 +1,7 @@
 """The daemon's own instruments, and the scrape that puts them behind the account's metrics."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
 from prometheus_client import (
@@ -33,8 +34,12 @@ ANSWER_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 WEBHOOK_CODES: Final = (200, 401, 403, 404, 405, 408, 413, 500, 503)
 OTHER: Final = "other"
 
-NOTIFICATION_OUTCOMES: Final = ("delivered", "deferred", "rejected")
+NOTIFICATION_OUTCOMES: Final = ("delivered", "adopted", "deferred", "handed_over", "rejected")
+EDIT_OUTCOMES: Final = ("shown", "deferred", "rejected")
+ACTION_OUTCOMES: Final = ("done", "refused", "malformed", "failed")
+SLACK_ACTIONS: Final = ("acknowledge", "silence_1h", "silence_4h", "silence_24h")
 OUTBOX_STATES: Final = ("due", "sending", "dead")
+PUSH_OUTCOMES: Final = ("ok", "failed", "rejected")
 
 
 def _family(kind: str, name: str, meaning: str, *labels: str) -> Family:
@@ -69,7 +74,8 @@ GRAPH_DROPPED_FIELDS = _family(
 NOTIFICATIONS = _family(
     "counter",
     "wamon_notifications_total",
-    "Attempts to notify by outcome: delivered, deferred (tried again later), rejected (given up).",
+    "Notifications by outcome: delivered, adopted (found to have arrived), deferred (tried again later), handed_over "
+    "(told elsewhere because it was refused), rejected (given up).",
     "receiver",
     "outcome",
 )
@@ -80,6 +86,20 @@ POSSIBLE_DUPLICATES = _family(
     "counter",
     "wamon_notification_possible_duplicates_total",
     "Notifications sent again although an earlier attempt may have arrived.",
+)
+EDITS = _family(
+    "counter",
+    "wamon_notification_edits_total",
+    "Edits that bring a message up to date: shown, deferred (tried again later), rejected.",
+    "receiver",
+    "outcome",
+)
+SLACK_ACTION = _family(
+    "counter",
+    "wamon_slack_actions_total",
+    "Buttons that people pressed in Slack, by what became of it; refused is somebody who is not on the list.",
+    "action",
+    "outcome",
 )
 OUTBOX_ITEMS = _family(
     "gauge", "wamon_outbox_items", "Notifications in the outbox; dead ones wait for a human.", "state"
@@ -135,6 +155,18 @@ SERIES_DROPPED = _family(
     "wamon_series_dropped_total",
     "Series left out of scrapes because of metrics_max_series; it grows with each scrape while something is left out.",
 )
+ALERTMANAGER_PUSHES = _family(
+    "counter",
+    "wamon_alertmanager_pushes_total",
+    "Requests with alerts to each Alertmanager by outcome: ok, failed (tried again), rejected (a human must mend it).",
+    "peer",
+    "outcome",
+)
+HEARTBEAT_SUCCESS = _family(
+    "gauge",
+    "wamon_heartbeat_last_success_timestamp_seconds",
+    "When the outgoing heartbeat last arrived; absent before the first.",
+)
 INSTRUMENTS: Final = (
     BUILD_INFO,
     RELOAD_SUCCESSFUL,
@@ -147,6 +179,8 @@ INSTRUMENTS: Final = (
     NOTIFICATIONS,
     NOTIFICATION_DELAY,
     POSSIBLE_DUPLICATES,
+    EDITS,
+    SLACK_ACTION,
     OUTBOX_ITEMS,
     OUTBOX_OLDEST,
     HEARTBEAT,
@@ -163,6 +197,8 @@ INSTRUMENTS: Final = (
     LEDGER_STATUSES,
     LEDGER_COMMIT_FAILURES,
     SERIES_DROPPED,
+    ALERTMANAGER_PUSHES,
+    HEARTBEAT_SUCCESS,
 )
 # What prometheus_client's ProcessCollector reads from /proc; on a system without it there are none.
 PROCESS: Final = (
@@ -185,7 +221,13 @@ class Instruments:
     """
 
     def __init__(
-        self, *, version: str, clock: Clock, probes: Iterable[str] = (), receivers: Iterable[str] = ()
+        self,
+        *,
+        version: str,
+        clock: Clock,
+        probes: Iterable[str] = (),
+        receivers: Iterable[str] = (),
+        peers: Iterable[str] = (),
     ) -> None:
         self._clock = clock
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it without types
@@ -201,6 +243,8 @@ class Instruments:
         self.notifications = self._counter(NOTIFICATIONS)
         self.notification_delay = self._histogram(NOTIFICATION_DELAY, DELAY_BUCKETS)
         self.possible_duplicates = self._counter(POSSIBLE_DUPLICATES)
+        self.edits = self._counter(EDITS)
+        self.slack_actions = self._counter(SLACK_ACTION)
         self.outbox_items = self._gauge(OUTBOX_ITEMS)
         self.outbox_oldest = self._moment(OUTBOX_OLDEST)
         self.heartbeat = self._moment(HEARTBEAT)
@@ -218,9 +262,11 @@ class Instruments:
         self.ledger_statuses = self._plain_counter(LEDGER_STATUSES)
         self.ledger_commit_failures = self._plain_counter(LEDGER_COMMIT_FAILURES)
         self.series_dropped = self._counter(SERIES_DROPPED)
+        self.alertmanager_pushes = self._counter(ALERTMANAGER_PUSHES)
+        self.heartbeat_success = self._moment(HEARTBEAT_SUCCESS)
         self._webhook_codes = dict(zip(WEBHOOK_CODES, codes, strict=False))
         ProcessCollector(registry=self.registry)
-        self._start(version, probes, receivers)
+        self._start(version, probes, receivers, peers)
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
@@ -269,21 +315,40 @@ class Instruments:
     def commit_failed(self) -> None:
         self.commit_failures.inc()
 
+    def possibly_duplicated(self) -> None:
+        """A message was sent again although it may have arrived, and nobody could look."""
+        self.possible_duplicates.inc()
+
+    def edited(self, receiver: str, outcome: str) -> None:
+        """One edit of a message ended; `outcome` is one of EDIT_OUTCOMES."""
+        self.edits.labels(receiver, outcome).inc()
+
+    def slack_action(self, action: str, outcome: str) -> None:
+        """Somebody pressed a button in Slack; `outcome` is one of ACTION_OUTCOMES."""
+        self.slack_actions.labels(action, outcome).inc()
+
     def notified(self, receiver: str, outcome: str) -> None:
         """One attempt ended; `outcome` is one of NOTIFICATION_OUTCOMES."""
         self.notifications.labels(receiver, outcome).inc()
 
-    def delivered(self, receiver: str, *, delay_seconds: float, is_possible_duplicate: bool) -> None:
-        """One attempt ended well, `delay_seconds` after the transition."""
+    def delivered(self, receiver: str, *, delay_seconds: float) -> None:
+        """A notification arrived, `delay_seconds` after what it tells."""
         self.notified(receiver, "delivered")
         self.notification_delay.observe(delay_seconds)
-        if is_possible_duplicate:
-            self.possible_duplicates.inc()
 
     def outbox(self, figures: OutboxFigures) -> None:
         for state, count in zip(OUTBOX_STATES, (figures.due, figures.sending, figures.dead), strict=True):
             self.outbox_items.labels(state).set(count)
         self.outbox_oldest.set(figures.oldest_created_at)
+
+    # --- Alertmanager and the dead man --------------------------------------------------------------------------------
+
+    def pushed(self, peer: str, outcome: str, alerts: int) -> None:
+        """One request ended; `outcome` is one of PUSH_OUTCOMES. How many alerts it had is not counted."""
+        self.alertmanager_pushes.labels(peer, outcome).inc()
+
+    def heartbeat_sent(self, at: datetime) -> None:
+        self.heartbeat_success.set(at)
 
     # --- webhooks, thousands a second ---------------------------------------------------------------------------------
 
@@ -305,7 +370,7 @@ class Instruments:
 
     # --- construction -------------------------------------------------------------------------------------------------
 
-    def _start(self, version: str, probes: Iterable[str], receivers: Iterable[str]) -> None:
+    def _start(self, version: str, probes: Iterable[str], receivers: Iterable[str], peers: Iterable[str]) -> None:
         self.build_info.labels(version).set(1)
         self.graph_requests.labels("ok")
         for probe in probes:
@@ -313,6 +378,14 @@ class Instruments:
         for receiver in receivers:
             for outcome in NOTIFICATION_OUTCOMES:
                 self.notifications.labels(receiver, outcome)
+            for outcome in EDIT_OUTCOMES:
+                self.edits.labels(receiver, outcome)
+        for action in SLACK_ACTIONS:
+            for outcome in ACTION_OUTCOMES:
+                self.slack_actions.labels(action, outcome)
+        for peer in peers:
+            for outcome in PUSH_OUTCOMES:
+                self.alertmanager_pushes.labels(peer, outcome)
         for state in OUTBOX_STATES:
             self.outbox_items.labels(state)
 

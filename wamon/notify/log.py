@@ -3,7 +3,7 @@
 import logging
 
 from wamon.core.alerting import Severity
-from wamon.core.ports import Message, Receipt
+from wamon.core.outgoing import Message, Receipt
 
 log = logging.getLogger(__name__)
 
@@ -13,6 +13,11 @@ class LogNotifier:
 
     def __init__(self, *, name: str = "log") -> None:
         self.name = name
+
+    @property
+    def threads(self) -> None:
+        """A log is only ever added to."""
+        return None
 
     async def send(self, message: Message) -> Receipt:
         is_quiet = message.is_resolved or message.severity is Severity.INFO
@@ -24,9 +29,11 @@ class LogNotifier:
                 "severity": str(message.severity),
                 "is_resolved": message.is_resolved,
                 "facts": dict(message.facts),
+                "members": [text for _, _, text in message.members],
                 "evidence": dict(message.evidence),
                 "steps": list(message.steps),
                 "links": dict(message.links),
+                "timeline": [f"{when} {what}" for when, what in message.timeline],
                 "remarks": list(message.remarks),
                 "reference": message.reference,
             },
