@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -12,21 +13,9 @@ from slack_sdk.webhook import WebhookClient
 
 from tests.fakes import START
 from tests.sim.callers import request, slack_call, slack_channel
+from tests.sim.slack_callers import SECTION, method, post
 from wamon.sim.serve import serve
-from wamon.sim.slack import SlackCall, SlackChannel, SlackMessage, slack_app
-
-SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "*CRITICAL* quality"}}
-
-
-def method(channel: SlackChannel, name: str, /, **payload: Any) -> dict[str, Any]:
-    headers = {"Authorization": f"Bearer {channel.bot_token}"}
-    body = slack_call(channel, f"/api/{name}", json=payload, headers=headers).json()
-    assert isinstance(body, dict)
-    return body
-
-
-def post(channel: SlackChannel, /, **payload: Any) -> dict[str, Any]:
-    return method(channel, "chat.postMessage", **{"channel": channel.id, "text": "hello", **payload})
+from wamon.sim.slack import SlackCall, SlackMessage, slack_app
 
 
 def test_webhook_message_is_accepted_and_kept() -> None:
@@ -87,6 +76,7 @@ def test_archived_or_missing_channel_refuses_both_ways_in_their_own_words() -> N
     channel.is_archived = True
     archived = slack_call(channel, channel.webhook_path, json={"text": "hello"})
     archived_for_bot = post(channel)["error"]
+    assert method(channel, "chat.update", channel=channel.id, ts="1.0", text="x")["error"] == "is_inactive"
     channel.is_missing = True
     missing = slack_call(channel, channel.webhook_path, json={"text": "hello"})
 
@@ -144,6 +134,9 @@ def test_update_of_what_the_bot_did_not_send_is_refused() -> None:
         ({"text": ""}, "no_text"),
         ({"text": 7}, "invalid_arguments"),
         ({"text": "x" * 40_001}, "msg_too_long"),
+        ({"blocks": "text"}, "invalid_blocks_format"),
+        ({"metadata": "text"}, "invalid_metadata_format"),
+        ({"metadata": {"event_type": "wamon", "event_payload": {"x": "y" * 20_000}}}, "metadata_too_large"),
         ({"channel": "C0OTHER"}, "channel_not_found"),
         ({"blocks": [{"type": "divider"}] * 51}, "invalid_blocks"),
         ({"attachments": [{"blocks": [{"type": "marquee"}]}]}, "invalid_blocks"),
@@ -197,6 +190,46 @@ def test_bot_token_is_checked(options: dict[str, Any], error: str | None) -> Non
     assert slack_call(channel, "/api/auth.test", **options).json().get("error") == error
 
 
+@pytest.mark.parametrize("error", ["token_revoked", "account_inactive", "invalid_auth"])
+def test_token_can_lose_its_power(error: str) -> None:
+    channel, _ = slack_channel()
+    channel.workspace.token_error = error
+
+    assert post(channel) == {"ok": False, "error": error}
+    assert channel.calls[0].error == error
+
+
+def test_app_level_token_is_none_for_messages() -> None:
+    channel, _ = slack_channel()
+    headers = {"Authorization": f"Bearer {channel.workspace.app_token}"}
+
+    answer = slack_call(channel, "/api/chat.postMessage", json={"channel": channel.id, "text": "x"}, headers=headers)
+
+    assert answer.json()["error"] == "not_allowed_token_type"
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [
+        ("chat.postMessage", "chat:write"),
+        ("chat.update", "chat:write"),
+        ("chat.postEphemeral", "chat:write"),
+        ("conversations.history", "channels:history"),
+        ("conversations.replies", "channels:history"),
+    ],
+)
+def test_missing_scope_is_named_with_those_that_are_there(name: str, needed: str) -> None:
+    channel, _ = slack_channel()
+    channel.workspace.scopes = ["users:read", "groups:history"]
+
+    assert method(channel, name, channel=channel.id, text="x", ts="1.0") == {
+        "ok": False,
+        "error": "missing_scope",
+        "needed": needed,
+        "provided": "users:read,groups:history",
+    }
+
+
 def test_unknown_method_is_refused() -> None:
     channel, _ = slack_channel()
 
@@ -220,7 +253,7 @@ def test_form_body_carries_blocks_as_json() -> None:
 
     assert good["ok"]
     assert channel.messages[0].blocks == (SECTION,)
-    assert bad["error"] == "invalid_blocks"
+    assert bad["error"] == "invalid_blocks_format"
 
 
 def test_slack_sdk_talks_to_it() -> None:
@@ -287,6 +320,50 @@ def test_answer_can_be_lost_before_or_after_the_message_is_accepted(
 
     assert len(channel.messages) == accepted
     assert channel.calls == [SlackCall(at=START, path=channel.webhook_path, status=None)]
+
+
+def test_message_can_appear_after_its_sender_has_given_up() -> None:
+    channel, clock = slack_channel()
+    channel.faults.add("accept_late", seconds=20, times=1)
+
+    with pytest.raises(httpx.ReadTimeout):
+        slack_call(channel, channel.webhook_path, clock, json={"text": "hello"})
+
+    (message,) = channel.messages
+    assert message.at == START + timedelta(seconds=20)
+    assert channel.calls[0].status is None
+
+
+def test_late_message_appears_although_the_connection_is_gone() -> None:
+    channel, _ = slack_channel()
+    channel.faults.add("accept_late", seconds=0.1)
+
+    async def scenario() -> list[SlackMessage]:
+        async with serve(slack_app(channel)) as url, httpx.AsyncClient(trust_env=False) as client:
+            with pytest.raises(httpx.ReadTimeout):
+                await client.post(f"{url}{channel.webhook_path}", json={"text": "hello"}, timeout=0.02)
+            assert channel.messages == []
+            async with asyncio.timeout(5):
+                return await channel.wait_for(bool)
+
+    assert [message.text for message in asyncio.run(scenario())] == ["hello"]
+
+
+def test_caller_that_dies_while_it_speaks_has_sent_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    channel, _ = slack_channel()
+
+    async def scenario() -> str:
+        async with serve(slack_app(channel)) as url, httpx.AsyncClient(trust_env=False) as client:
+            _, writer = await asyncio.open_connection(url.split("/")[2].split(":")[0], int(url.rsplit(":")[-1]))
+            writer.write(f"POST {channel.webhook_path} HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{{".encode())
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+            return (await client.post(f"{url}{channel.webhook_path}", json={"text": "hello"})).text
+
+    assert asyncio.run(scenario()) == "ok"
+    assert [message.text for message in channel.messages] == ["hello"]
+    assert caplog.records == []
 
 
 def test_slow_answer_comes_after_its_seconds() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.sim.callers import request, slack_channel
 from wamon.sim.slack import SlackChannel, slack_app
-from wamon.sim.slack_page import mrkdwn, plain, threads
+from wamon.sim.slack_page import Entry, mrkdwn, plain, timeline
 
 
 def page(channel: SlackChannel) -> str:
@@ -53,14 +53,19 @@ def test_plain_text_has_no_markup_but_emoji() -> None:
     assert plain("*not bold* <b> :fire:") == "*not bold* &lt;b&gt; 🔥"
 
 
-def test_replies_stand_under_their_root_and_an_orphan_alone() -> None:
+def test_replies_stand_under_their_root_and_a_broadcast_in_the_channel_too() -> None:
     channel, _ = slack_channel()
     root = channel.accept({"text": "root"}, via="bot")
     other = channel.accept({"text": "other"}, via="bot")
     reply = channel.accept({"text": "reply", "thread_ts": root.ts}, via="bot")
-    orphan = channel.accept({"text": "orphan", "thread_ts": "1.000000"}, via="bot")
+    loud = channel.accept({"text": "loud", "thread_ts": root.ts, "reply_broadcast": True}, via="bot")
+    whisper = channel.accept_ephemeral({"text": "whisper", "thread_ts": root.ts}, user="U0BEN")
 
-    assert threads(channel.messages) == [(root, [reply]), (other, []), (orphan, [])]
+    first, second, third = timeline(channel)
+
+    assert (first, second) == (Entry(message=root, replies=(reply, loud, whisper)), Entry(message=other))
+    assert third == Entry(message=loud, root=root)
+    assert first.reply_count == 2
 
 
 def test_page_shows_every_kind_of_block() -> None:
@@ -118,10 +123,65 @@ def test_page_shows_text_threads_edits_and_the_way_in() -> None:
     html = page(channel)
 
     assert "<strong>edited root</strong>" in html
-    assert re.search(r'<div class="thread"><article id="m[\d.]+">', html)
+    assert re.search(r'<details class="thread" id="t[\d.]+"><summary>1 reply<', html)
     assert "(edited)" in html
-    assert "via bot" in html
     assert 'data-revision="3"' in html
+
+
+def test_page_shows_who_alone_sees_a_message_and_what_was_said_to_the_channel_too() -> None:
+    channel, _ = slack_channel()
+    root = channel.accept({"text": "*root*"}, via="bot")
+    channel.accept({"text": "loud", "thread_ts": root.ts, "reply_broadcast": True}, via="bot")
+    channel.accept_ephemeral({"text": "not for you to press"}, user="U0BEN")
+    channel.say("looking", user="U0ANNA", thread_ts=root.ts)
+
+    html = page(channel)
+
+    assert "Only visible to ben" in html
+    assert f'replied to a thread: <a href="#m{root.ts}">*root*</a>' in html
+    assert "also sent to the channel" in html
+    assert "2 replies" in html
+    assert '<span class="who">anna</span>' in html
+
+
+def test_deleted_message_with_replies_leaves_a_tombstone_on_the_page() -> None:
+    channel, _ = slack_channel()
+    root = channel.accept({"text": "secret"}, via="bot")
+    channel.accept({"text": "reply", "thread_ts": root.ts}, via="bot")
+
+    channel.delete(root.ts)
+
+    html = page(channel)
+    assert "This message was deleted." in html
+    assert "secret" not in html
+
+
+def test_page_lists_the_channels_when_there_are_several() -> None:
+    channel, _ = slack_channel()
+    alone = page(channel)
+    ops = channel.workspace.add_channel("ops", is_private=True)
+    ops.accept({"text": "in ops"}, via="bot")
+
+    html = request(slack_app(channel), "GET", f"/?channel={ops.id}").text
+
+    assert "<nav" not in alone
+    assert '<a href="?channel=C0WAMONSIM">' in html
+    assert f'<a href="?channel={ops.id}" aria-current="page"><span>🔒 ops</span>' in html
+    assert "in ops" in html
+
+
+def test_button_on_the_page_says_what_to_press() -> None:
+    channel, _ = slack_channel()
+    button = {"type": "button", "action_id": "ack", "value": "7", "text": {"type": "plain_text", "text": "Acknowledge"}}
+    option = {"text": {"type": "plain_text", "text": "1 h"}, "value": "3600"}
+    elements = [button | {"style": "primary"}, {"type": "overflow", "action_id": "silence", "options": [option]}]
+    message = channel.accept({"blocks": [{"type": "actions", "elements": elements}]}, via="bot")
+
+    html = page(channel)
+
+    assert f'class="primary" data-ts="{message.ts}" data-action="ack" data-value="7">Acknowledge</button>' in html
+    assert f'<select class="overflow" data-ts="{message.ts}" data-action="silence"' in html
+    assert '<option value="3600">1 h</option>' in html
 
 
 def test_page_escapes_what_senders_wrote() -> None:

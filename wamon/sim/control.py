@@ -85,7 +85,7 @@ def with_control(app: ASGIApp, world: World, channel: SlackChannel, webhooks: We
 def control_app(world: World, channel: SlackChannel, webhooks: Webhooks | None = None) -> ASGIApp:
     """The control endpoints by themselves."""
     traffic = Traffic(world, random.Random()) if webhooks is None else webhooks.traffic
-    meta, slack = _MetaControl(world, story(world, traffic)), _SlackControl(channel)
+    meta, slack = _MetaControl(world, channel, story(world, traffic)), _SlackControl(channel)
     routes = [
         ("GET", "", _help),
         ("GET", "/world", meta.show),
@@ -126,7 +126,8 @@ async def _help(request: Request) -> Response:
 
 
 class _MetaControl:
-    def __init__(self, world: World, beats: Sequence[Beat]) -> None:
+    def __init__(self, world: World, channel: SlackChannel, beats: Sequence[Beat]) -> None:
+        self.channel = channel
         self.world = world
         self.beats = beats
 
@@ -202,8 +203,14 @@ class _MetaControl:
         index = request.path_params["index"]
         if index >= len(self.beats):
             raise HTTPException(404, f"the story has {len(self.beats)} beats")
-        self.beats[index].act(self.world)
-        return _json({"ok": True, "narration": self.beats[index].narration})
+        beat = self.beats[index]
+        beat.act(self.world)
+        if beat.at_slack is not None:
+            try:
+                await beat.at_slack(self.channel)
+            except LookupError as exc:
+                raise HTTPException(409, str(exc)) from exc
+        return _json({"ok": True, "narration": beat.narration})
 
     async def _change(self, thing: Number | Waba | Token, request: Request) -> Response:
         return self._set(thing, await _body(request))

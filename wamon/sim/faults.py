@@ -34,9 +34,11 @@ predicate over it (None: every call), `times` how many calls it spoils (None: un
 | slow | seconds (5) | the right answer, late |
 | accept_then_reset | | the message is accepted, the connection reset without an answer |
 | accept_then_hang | seconds (3600) | the message is accepted, no answer comes |
+| accept_late | seconds (30) | no answer; the message appears so much later, whoever still waits |
 | reset | | not accepted, connection reset |
 | hang | seconds (3600) | not accepted, no answer comes |
 | error | code ("internal_error"), http_status (None: 200 for methods, 400 for webhooks) | refused with this error |
+| lagging_history | seconds (5) | history and replies do not know yet what came in the last seconds |
 | status | http_status (503) | a gateway's own error page |
 """
 
@@ -87,6 +89,8 @@ SLACK_FAULTS: Mapping[str, Options] = {
     "slow": {"seconds": 5.0},
     "accept_then_reset": {},
     "accept_then_hang": {"seconds": 3600.0},
+    "accept_late": {"seconds": 30.0},
+    "lagging_history": {"seconds": 5.0},
     "reset": {},
     "hang": {"seconds": 3600.0},
     "error": {"code": "internal_error", "http_status": None},

@@ -26,7 +26,7 @@ async def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
     The app finds in its scope's extensions, under `wire.ABORT`, a function that resets the connection.
     """
     # Every logging option at its "leave it" value: uvicorn's loggers are the process's, and so the daemon's too.
-    config = Config(app, log_config=None, log_level=None, lifespan="off", ws="none", server_header=False)
+    config = Config(app, log_config=None, log_level=None, lifespan="off", ws="websockets-sansio", server_header=False)
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()

@@ -1,9 +1,10 @@
-"""The fake Slack's channel as a page: what a reader of the real channel would see."""
+"""The fake Slack's channels as a page: what a reader of the real ones would see, and could press."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +13,14 @@ from jinja2 import Environment, FileSystemLoader
 from starlette.responses import HTMLResponse
 
 if TYPE_CHECKING:
-    from wamon.sim.slack import SlackChannel, SlackMessage
+    from wamon.sim.slack_workspace import SlackChannel, SlackMessage
 
 EMOJI: Mapping[str, str] = {
     "arrow_down": "⬇️",
     "arrow_up": "⬆️",
     "bell": "🔔",
+    "bust_in_silhouette": "👤",
+    "eyes": "👀",
     "fire": "🔥",
     "hourglass": "⌛",
     "information_source": "ℹ️",  # noqa: RUF001  the emoji itself
@@ -25,14 +28,19 @@ EMOJI: Mapping[str, str] = {
     "large_green_circle": "🟢",
     "large_orange_circle": "🟠",
     "large_yellow_circle": "🟡",
+    "mag": "🔍",
+    "mute": "🔇",
+    "no_bell": "🔕",
     "no_entry": "⛔",
     "question": "❓",
     "red_circle": "🔴",
     "rotating_light": "🚨",
     "warning": "⚠️",
+    "wave": "👋",
     "white_check_mark": "✅",
     "white_circle": "⚪",
     "x": "❌",
+    "zzz": "💤",
 }
 _HEADERS = {
     "content-security-policy": (
@@ -54,8 +62,25 @@ _KEPT = re.compile("\0(\\d+)\0")
 _LINK_SCHEMES = ("http://", "https://", "mailto:")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One place in the channel: a message with what its thread holds, or a reply that was sent to the channel too.
+
+    `root` is the first message of the thread that such a reply belongs to.
+    """
+
+    message: SlackMessage
+    replies: tuple[SlackMessage, ...] = ()
+    root: SlackMessage | None = None
+
+    @property
+    def reply_count(self) -> int:
+        """How many replies everybody sees."""
+        return sum(not reply.is_ephemeral for reply in self.replies)
+
+
 class SlackPage:
-    """Renders the channel."""
+    """Renders a channel."""
 
     def __init__(self) -> None:
         loader = FileSystemLoader(Path(__file__).parent / "templates")
@@ -66,18 +91,22 @@ class SlackPage:
     def answer(self, channel: SlackChannel) -> HTMLResponse:
         """The page as it is at this moment."""
         template = self._environment.get_template("slack.html")
-        page = template.render(channel=channel, threads=threads(channel.messages))
+        page = template.render(channel=channel, workspace=channel.workspace, entries=timeline(channel))
         return HTMLResponse(page, headers=_HEADERS)
 
 
-def threads(messages: list[SlackMessage]) -> list[tuple[SlackMessage, list[SlackMessage]]]:
-    """Each message that starts a thread (or stands alone), with its replies; a reply to nothing stands alone."""
-    roots = {message.ts for message in messages if message.thread_ts is None}
-    return [
-        (message, [reply for reply in messages if reply.thread_ts == message.ts])
-        for message in messages
-        if message.thread_ts not in roots
-    ]
+def timeline(channel: SlackChannel) -> list[Entry]:
+    """What stands in the channel, oldest first."""
+    everything = sorted([*channel.messages, *channel.ephemerals], key=lambda message: message.ts)
+    roots = {message.ts: message for message in everything if message.thread_ts is None}
+    entries: list[Entry] = []
+    for message in everything:
+        if message.thread_ts is None:
+            replies = tuple(reply for reply in everything if reply.thread_ts == message.ts)
+            entries.append(Entry(message=message, replies=replies))
+        elif message.reply_broadcast or message.thread_ts not in roots:
+            entries.append(Entry(message=message, root=roots.get(message.thread_ts)))
+    return entries
 
 
 def mrkdwn(text: object) -> str:

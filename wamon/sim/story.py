@@ -8,11 +8,13 @@ minutes and more until the end. It lasts 48 seconds at 5 simulated minutes a sec
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from wamon.sim.entities import Number
 from wamon.sim.sender import Mischief
+from wamon.sim.slack import SlackChannel
 from wamon.sim.traffic import Mix, Traffic
 from wamon.sim.webhooks import restriction
 from wamon.sim.world import World
@@ -28,6 +30,7 @@ UNPAID = Mix(failed={131042: 1.0})
 UNHEARD = Mix(undelivered=0.95, read=0.3)
 RESTRICTED_FOR = timedelta(minutes=30)
 OPT_OUTS = 6
+ANNA, BEN = "U0ANNA", "U0BEN"
 # Meta promises neither order nor that it tells a thing once only.
 EVERYDAY_MISCHIEF = Mischief(repeated=0.05, late=0.05, shared=0.5, most_in_body=6)
 
@@ -37,6 +40,7 @@ class Beat:
     """One thing that happens. `at_seconds` counts simulated seconds from the story's start.
 
     `narration` is one sentence for the terminal; `expect` says what the watcher should then do (None: nothing more).
+    `who` does it, and `at_slack` is what happens there besides.
     """
 
     at_seconds: float
@@ -44,6 +48,8 @@ class Beat:
     narration: str
     act: Callable[[World], None]
     expect: str | None = None
+    who: str = "Meta"
+    at_slack: Callable[[SlackChannel], Awaitable[None]] | None = None
 
 
 def story(world: World, traffic: Traffic) -> tuple[Beat, ...]:
@@ -52,11 +58,16 @@ def story(world: World, traffic: Traffic) -> tuple[Beat, ...]:
     token = next(iter(world.tokens.values()))
     app = world.app(token.app_id)
     marketing, first_contacts = (world.number(waba.number_ids[index]) for index in (0, -1))
+    bystander = world.number(waba.number_ids[min(1, len(waba.number_ids) - 1)])
     courier = world.number(deliveries.number_ids[0])
     who = f"{marketing.display_phone_number} ({marketing.verified_name})"
 
-    def rate(rating: str) -> Callable[[World], None]:
-        return lambda world: setattr(world.number(marketing.id), "quality_rating", rating)
+    def rate(rating: str, *others: Number) -> Callable[[World], None]:
+        def act(world: World) -> None:
+            for number in (marketing, *others):
+                world.number(number.id).quality_rating = rating
+
+        return act
 
     def begin(world: World) -> None:
         for number_id in world.numbers:
@@ -98,9 +109,18 @@ def story(world: World, traffic: Traffic) -> tuple[Beat, ...]:
         _beat(
             10,
             "Quality falls to YELLOW",
-            f"Those who got it start to block {marketing.display_phone_number}: its quality rating falls to YELLOW.",
-            rate("YELLOW"),
-            expect="a WARNING after the second poll that sees it",
+            f"Those who got it block {marketing.display_phone_number}, and its neighbour too: both fall to YELLOW.",
+            rate("YELLOW", bystander),
+            expect="one WARNING for both, after the second poll that sees it",
+        ),
+        _pressed(
+            22,
+            "Ben acknowledges",
+            "Ben looks after the bounces and presses Acknowledge.",
+            "acknowledge",
+            "of messages bounce",
+            BEN,
+            expect="no reminder and no call",
         ),
         _beat(
             30,
@@ -109,11 +129,20 @@ def story(world: World, traffic: Traffic) -> tuple[Beat, ...]:
             reject,
             expect="the same alert rises to CRITICAL with the next poll",
         ),
+        _pressed(
+            38,
+            "Anna acknowledges",
+            "Anna presses Acknowledge under the message about the quality rating.",
+            "acknowledge",
+            "Quality rating RED",
+            ANNA,
+            expect="the message says so, and nobody is called",
+        ),
         _beat(
             50,
             "Quality recovers",
             f"The campaign was stopped: {who} is GREEN again, but wamon waits before it believes it.",
-            rate("GREEN"),
+            rate("GREEN", bystander),
             expect="RESOLVED after 30 minutes of GREEN; the ratios when the campaign is an hour old",
         ),
         _beat(
@@ -128,7 +157,26 @@ def story(world: World, traffic: Traffic) -> tuple[Beat, ...]:
             "The payment fails",
             f"A card was refused: every message of {deliveries.name} fails with 131042.",
             pay(UNPAID),
-            expect="a CRITICAL alert with the first of them",
+            expect="a CRITICAL alert with the first of them; nobody acknowledges: after 15 minutes people are called, "
+            "after 30 the managers' channel is told",
+        ),
+        _pressed(
+            76,
+            "Anna acknowledges the token",
+            "Anna asks an administrator for a new token and presses Acknowledge.",
+            "acknowledge",
+            "Access token expires",
+            ANNA,
+            expect="no reminder and no call",
+        ),
+        _pressed(
+            83,
+            "Anna acknowledges the failures",
+            "Anna presses Acknowledge for the failures, but nobody does for the payment.",
+            "acknowledge",
+            "+1 555-010-0163",
+            ANNA,
+            expect="people are called about the payment only",
         ),
         _beat(
             84,
@@ -151,6 +199,15 @@ def story(world: World, traffic: Traffic) -> tuple[Beat, ...]:
             lambda world: world.renew_token(token.alias),
             expect="the token's alert is RESOLVED",
         ),
+        _pressed(
+            114,
+            "Ben silences",
+            "Ben knows about the subscription and presses Silence 1 h.",
+            "silence_1h",
+            "subscription is lost",
+            BEN,
+            expect="no reminder; the end is told all the same",
+        ),
         _beat(
             125,
             "The subscription returns",
@@ -165,26 +222,52 @@ def story(world: World, traffic: Traffic) -> tuple[Beat, ...]:
             contact_strangers,
             expect="an alert about the silent drop, when they should have arrived for a while",
         ),
+        Beat(
+            at_seconds=138 * 60,
+            title="Slack is unreachable",
+            narration="Slack resets every connection for half an hour; what happens meanwhile waits.",
+            act=_nothing,
+            expect="one late message for each group when Slack is back, with its whole time line",
+            who="Slack",
+            at_slack=_cut_off_slack,
+        ),
         _beat(
             150,
             "Meta is unreachable",
             "The Graph API resets every connection: wamon cannot see, so it claims neither 'fine' nor 'broken'.",
             _cut_off,
-            expect="readings turn UNKNOWN after 15 minutes, 'cannot see' alerts after 30",
+            expect="readings turn UNKNOWN after 15 minutes, one alert about it after 20 that hides its consequences",
+        ),
+        Beat(
+            at_seconds=168 * 60,
+            title="Slack is back",
+            narration="Slack answers again.",
+            act=_nothing,
+            who="Slack",
+            at_slack=_mend_slack,
         ),
         _beat(
-            170,
+            172,
             "Meta restricts the account",
             f"A webhook still comes through: {deliveries.name} may start no conversations for 30 minutes.",
             restrict,
             expect="a CRITICAL alert at once, RESOLVED when the restriction ends by itself",
+        ),
+        _pressed(
+            176,
+            "Ben acknowledges the restriction",
+            "Ben presses Acknowledge: the restriction ends by itself.",
+            "acknowledge",
+            "Account is restricted",
+            BEN,
+            expect="no reminder and no call",
         ),
         _beat(
             195,
             "Meta is back",
             "The Graph API answers again, and everything is as it was.",
             lambda world: world.faults.clear(),
-            expect="the 'cannot see' alerts are RESOLVED",
+            expect="the alert about it is RESOLVED",
         ),
         _beat(
             240, "The end", "All is well, the last messages arrive, and the story is over.", lambda world: traffic.end()
@@ -196,6 +279,34 @@ def _beat(
     minute: float, title: str, narration: str, act: Callable[[World], None], *, expect: str | None = None
 ) -> Beat:
     return Beat(at_seconds=minute * 60, title=title, narration=narration, act=act, expect=expect)
+
+
+def _pressed(minute: float, title: str, narration: str, action: str, about: str, user: str, *, expect: str) -> Beat:
+    """Somebody presses a button under the latest message about something."""
+
+    async def press(channel: SlackChannel) -> None:
+        for message in reversed(channel.messages):
+            if message.thread_ts is None and about in message.all_text:
+                await channel.click(message.ts, f"wamon_{action}", user=user)
+                return
+        raise LookupError(f"no message about {about}")
+
+    who = user.removeprefix("U0").capitalize()
+    return Beat(
+        at_seconds=minute * 60, title=title, narration=narration, act=_nothing, expect=expect, who=who, at_slack=press
+    )
+
+
+def _nothing(world: World) -> None:
+    """All of it happens at Slack."""
+
+
+async def _cut_off_slack(channel: SlackChannel) -> None:
+    channel.faults.add("reset")
+
+
+async def _mend_slack(channel: SlackChannel) -> None:
+    channel.faults.clear()
 
 
 def _cut_off(world: World) -> None:
