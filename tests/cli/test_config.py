@@ -160,3 +160,18 @@ def test_written_file_is_found_and_its_placeholders_are_named() -> None:
         "  waba_id (wamon.toml:7): is still the placeholder: put the real value there\n"
         "  access_token (wamon.toml:10): is still the placeholder: put the real value there\n"
     )
+
+
+def test_check_tells_the_routes_and_who_alerts(tmp_path: Path) -> None:
+    (tmp_path / "wamon.toml").write_text(
+        'waba_id = "1"\naccess_token = "EAAx"\nslack_bot_token = "xoxb-1"\nslack_channel = "#all"\n'
+        '[[routes]]\nchannel = "#oncall"\nmin_severity = "critical"\naccounts = ["default"]\n'
+        '[rules.WhatsAppTokenInvalid]\nmode = "prometheus"\n',
+        encoding="utf-8",
+    )
+
+    result = CliRunner().invoke(main, ["config", "check", "--config", str(tmp_path / "wamon.toml")])
+
+    lines = [" ".join(line.split()) for line in result.output.splitlines()]
+    assert "route from critical on of default: slack_bot:#oncall" in lines
+    assert "alerts prometheus WhatsAppTokenInvalid" in lines

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.config.loading import Load
 from wamon.config.reference import PLACEHOLDERS, render_configuration, render_example
-from wamon.config.schema import TABLES, AccountTable, AppTable, Keys
+from wamon.config.schema import TABLES, AccountTable, AlertingTable, AppTable, Keys, RouteTable
 from wamon.config.sources import SECRET_KEYS
 from wamon.rules import RULES
 
@@ -34,6 +34,8 @@ def test_every_key_is_documented() -> None:
     text = render_configuration(RULES)
 
     assert [key for key in Keys.model_fields if key not in TABLES and f"`WAMON_{key.upper()}`" not in text] == []
+    in_tables = {*AccountTable.model_fields, *AppTable.model_fields, *RouteTable.model_fields}
+    assert [key for key in (*in_tables, *AlertingTable.model_fields) if f"| `{key}`" not in text] == []
     assert [rule.name for rule in RULES if f"[rules.{rule.name}]" not in text] == []
 
 
@@ -68,6 +70,12 @@ def test_every_line_behind_a_hash_loads_too(load: Load, tmp_path: Path) -> None:
         "verify-token": "secret2",
         "slack-webhook-url": "https://hooks.example.org/1",
         "slack-bot-token": "xoxb-1",
+        "slack-app-token": "xapp-1",
+        "slack-signing-secret": "0123456789abcdef0123456789abcdef",
+        "webhook-url": "https://receiver.example.org/1",
+        "webhook-secret": "secret3",
+        "heartbeat-url": "https://beat.example.org/1",
+        "private-bearer-token": "0123456789abcdef",
         "shop-token": "EAAshop",
     }.items():
         (tmp_path / f"{name}.txt").write_text(secret, encoding="utf-8")

@@ -245,3 +245,42 @@ def test_age_is_told_in_one_unit(waited: timedelta, words: str) -> None:
 @pytest.mark.parametrize("tell", [moment, lambda at: ago(at, START)])
 def test_what_never_was_is_told_so(tell: Callable[[None], str]) -> None:
     assert tell(None) == "never"
+
+
+# --- the bearer token -------------------------------------------------------------------------------------------------
+
+TOKEN = "0123456789abcdef"
+
+
+@pytest.fixture
+def guarded(daemon: Daemon) -> Client:
+    return Client(
+        private_app(scrape=daemon.scrape, health=lambda: daemon.health, landing=lambda: daemon.page, bearer_token=TOKEN)
+    )
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/nowhere", "/api/v1/alerts", "/-/healthy/"])
+@pytest.mark.parametrize("given", [None, TOKEN, "Bearer", f"Bearer {TOKEN}x", f"Basic {TOKEN}", "Bearer \u00e9"])
+def test_nothing_is_told_without_the_token(guarded: Client, path: str, given: str | None) -> None:
+    headers = {} if given is None else {"authorization": given.encode("latin-1")}
+
+    answer = guarded.get(path, **headers)  # type: ignore[arg-type]  # httpx takes bytes
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == 'Bearer realm="wamon"'
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert set(answer.json()) == {"error", "next"}
+
+
+@pytest.mark.parametrize("given", [f"Bearer {TOKEN}", f"bearer  {TOKEN} "])
+def test_token_opens_everything(guarded: Client, given: str) -> None:
+    assert [guarded.get(path, authorization=given).status_code for path in ("/", "/metrics")] == [200, 200]
+
+
+@pytest.mark.parametrize("path", ["/-/healthy", "/-/ready"])
+def test_health_is_told_to_everybody(guarded: Client, path: str) -> None:
+    assert guarded.get(path).status_code == 200
+
+
+def test_without_operations_there_is_no_api(client: Client) -> None:
+    assert client.get("/api/v1/alerts").status_code == 404

@@ -27,6 +27,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "demo": ("wamon.cli.demo:demo", "See it work: everything simulated, no credentials, no network."),
         "doctor": ("wamon.cli.doctor:doctor", "Check everything once, with evidence, cause and fix."),
         "explain": ("wamon.cli.explain:explain", "What an error code, a status or an alert means, and what to do."),
+        "alerts": ("wamon.cli.alerts:alerts", "See, silence, acknowledge and close alerts of the running daemon."),
+        "drill": ("wamon.cli.drill:drill", "Rehearse an alert: through the real path, and its recovery."),
         "replay": ("wamon.cli.replay:replay", "Recorded webhooks through the rules: what would have paged."),
         "config": ("wamon.cli.config:config", "Check, show or write the configuration."),
         "healthcheck": ("wamon.cli.healthcheck:healthcheck", "Ask the running daemon whether it is well (for Docker)."),

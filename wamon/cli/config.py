@@ -132,7 +132,14 @@ def _understood(settings: "Settings", now: datetime) -> dict[str, Any]:
             {"name": app.name, "app_id": app.app_id, "is_watched": app.app_secret is not None} for app in settings.apps
         ],
         "receivers": list(settings.receivers()),
+        "routes": [
+            {"receiver": route.receiver, "min_severity": str(route.least), "accounts": sorted(route.accounts)}
+            for route in settings.routes
+        ],
         "alerting_mode": settings.alerting_mode,
+        "alerting_mode_of_rules": {
+            name: mode for name, mode in settings.rule_modes.items() if mode != settings.alerting_mode
+        },
         "rules": len(settings.bound_rules(RULES)),
         "rules_changed": sorted(settings.rules),
         "graph_base_url": settings.graph_base_url,
@@ -188,7 +195,12 @@ def _facts(understood: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"app {app['name']}", f"{app['app_id']}, {watched}"
     changed = f", changed: {', '.join(understood['rules_changed'])}" if understood["rules_changed"] else ""
     yield "alerts", f"{understood['alerting_mode']}, {_plural(understood['rules'], 'rule')}{changed}"
+    for mode in sorted(set(understood["alerting_mode_of_rules"].values())):
+        yield f"alerts {mode}", ", ".join(n for n, own in understood["alerting_mode_of_rules"].items() if own == mode)
     yield "receivers", ", ".join(understood["receivers"]) or "none"
+    for route in understood["routes"]:
+        of = f" of {', '.join(route['accounts'])}" if route["accounts"] else ""
+        yield "route", f"from {route['min_severity']} on{of}: {route['receiver']}"
     until = understood["graph_version_expires_at"]
     ends = f", served until {until[:10]}" if until else ", its end is not announced"
     yield "Graph API", f"{understood['graph_version']} at {understood['graph_base_url']}{ends}"

@@ -15,11 +15,12 @@ from wamon import __version__, logs
 from wamon.cli import config_option, json_option, print_json, settings_from
 from wamon.config.settings import Settings
 from wamon.core.timing import SystemClock
-from wamon.daemon import build_client, build_notifiers
+from wamon.daemon import build_client
 from wamon.doctor import Finding, Status, examine, examine_receivers, worst
 from wamon.graph.quota import QuotaBudget
 from wamon.graph.redaction import Redactor
 from wamon.metrics.instruments import Instruments
+from wamon.receivers import build_notifiers
 from wamon.rules import RULES
 
 STYLES = {Status.OK: "green", Status.WARNING: "yellow", Status.CRITICAL: "bold red", Status.UNKNOWN: "magenta"}
@@ -65,9 +66,10 @@ async def _examine(settings: Settings) -> Sequence[Finding]:
         budget=QuotaBudget(clock),
         observer=Instruments(version=__version__, clock=clock),
     )
-    notifiers = build_notifiers(settings)
+    rules = settings.bound_rules(RULES)
+    notifiers = build_notifiers(settings, rules)
     try:
-        found = await examine(settings, client=client, rules=settings.bound_rules(RULES), clock=clock)
+        found = await examine(settings, client=client, rules=rules, clock=clock)
         return (*found, *await examine_receivers(notifiers.values()))
     finally:
         await client.close()

@@ -8,14 +8,13 @@ from typing import Final
 import click
 
 from wamon.cli import Failure, config_option
-from wamon.config.sources import read_sources, variable
-from wamon.config.values import PRIVATE_LISTEN, Listen, listen
+from wamon.cli.asking import private_listener
+from wamon.config.sources import read_sources
+from wamon.config.values import Listen
 from wamon.core.errors import ConfigurationError
 
 HEALTH_PATH: Final = "/-/healthy"
 TIMEOUT_SECONDS: Final = 3.0
-# A listener on every address cannot be asked at that address.
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read from the configuration, not bound
 
 
 class Unwell(Failure):
@@ -37,7 +36,7 @@ def healthcheck(config_path: Path | None, timeout: float) -> None:
       wamon healthcheck && echo well
     """
     try:
-        address = _private_listener(config_path)
+        address = private_listener(read_sources(config_path, os.environ))
     except ConfigurationError as exc:
         # Docker keeps exit code 2 for itself.
         raise Unwell(str(exc)) from exc
@@ -48,18 +47,6 @@ def healthcheck(config_path: Path | None, timeout: float) -> None:
     if status != http.client.OK:
         raise Unwell(f"not well: http://{address}{HEALTH_PATH} answered {status} {reason}")
     click.echo("well")
-
-
-def _private_listener(config_path: Path | None) -> Listen:
-    """The one key that is needed. Raises ConfigurationError when just that one is wrong."""
-    written = read_sources(config_path, os.environ).value("private_listen")
-    if written is None:
-        return PRIVATE_LISTEN
-    try:
-        address = listen(written)
-    except ValueError as exc:
-        raise ConfigurationError(f"private_listen ({variable('private_listen')}): {exc}") from exc
-    return Listen(_EVERYWHERE.get(address.host, address.host), address.port)
 
 
 def _ask(address: Listen, timeout: float) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wamon.config.problems import Problem, nearest, spelled
+from wamon.config.receiving import told_problems
 from wamon.config.sources import KeyPath
 from wamon.config.values import PRIVATE_LISTEN, PUBLIC_LISTEN, listen
 
@@ -29,7 +30,8 @@ def together(top: Table) -> Iterator[Problem]:
     yield from _secrets_are_complete(top, apps)
     yield from _ids_are_of_their_kind(accounts, apps)
     yield from _apps_are_defined(top, accounts, apps)
-    yield from _slack_is_complete(top)
+    names = [name for _, account in accounts if (name := _text(account.get("name")) or _text(account.get("waba_id")))]
+    yield from told_problems(top, names)
     yield from _listeners_differ(top)
 
 
@@ -145,16 +147,6 @@ def _listeners_differ(top: Table) -> Iterator[Problem]:
     shares_host = public.host == private.host or not {public.host, private.host}.isdisjoint(("0.0.0.0", "::"))  # noqa: S104 - compared, not bound
     if public.port == private.port != 0 and shares_host:
         yield Problem(key=("private_listen",), text="has the port of public_listen: give each a port of its own")
-
-
-def _slack_is_complete(top: Table) -> Iterator[Problem]:
-    if "slack_bot_token" in top and "slack_channel" not in top:
-        yield Problem(key=("slack_bot_token",), text="is set without slack_channel: set WAMON_SLACK_CHANNEL too")
-    if "slack_channel" in top and "slack_bot_token" not in top:
-        yield Problem(
-            key=("slack_channel",),
-            text="is set without slack_bot_token: set WAMON_SLACK_BOT_TOKEN too (a webhook has its channel built in)",
-        )
 
 
 def _repeated(tables: list[tuple[KeyPath, Table]], field: str, claim: str, *, also: Iterable[str]) -> Iterator[Problem]:

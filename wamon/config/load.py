@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from wamon.config.checks import together
 from wamon.config.problems import Problem, nearest, spelled
 from wamon.config.rules import bind
-from wamon.config.schema import TABLES, AccountTable, AppTable, Keys, validate
+from wamon.config.schema import TABLES, AccountTable, AlertingTable, AppTable, Keys, RouteTable, validate
 from wamon.config.settings import Settings
 from wamon.config.settle import settle
 from wamon.config.sources import (
@@ -39,8 +39,15 @@ _VARIABLE_KEYS: Final = frozenset(
     {*(set(Keys.model_fields) - set(TABLES)), *(f"{key}{FILE_SUFFIX}" for key in SECRET_KEYS)}
 )
 _TABLE_KEYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
-    {"accounts": frozenset(AccountTable.model_fields), "apps": frozenset(AppTable.model_fields)}
+    {
+        "accounts": frozenset(AccountTable.model_fields),
+        "apps": frozenset(AppTable.model_fields),
+        "routes": frozenset(RouteTable.model_fields),
+        "alerting": frozenset(AlertingTable.model_fields),
+    }
 )
+# There is one of these; of the others there may be many.
+_SINGLE_TABLES: Final = frozenset({"alerting"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ def settings_of(sources: Sources, *, rules: Sequence[Rule] = ()) -> Settings:
     versions = _versions(given, sources, problems)
     if problems or keys is None:
         raise ConfigurationError("\n".join(_lines(problems, sources)))
-    return settle(keys, sources, versions)
+    return settle(keys, sources, versions, rules)
 
 
 def _given(sources: Sources, problems: list[Problem]) -> _Given:
@@ -179,7 +186,8 @@ def _unknown_key(key: KeyPath, document: Mapping[str, Any]) -> str:
     if len(key) > 1:
         known = _TABLE_KEYS[str(key[0])]
         if own in _VARIABLE_KEYS - known and not nearest(own, known):
-            return f"does not belong into [[{key[0]}]]: move it to the top of the file, above the first table"
+            table = f"[{key[0]}]" if key[0] in _SINGLE_TABLES else f"[[{key[0]}]]"
+            return f"does not belong into {table}: move it to the top of the file, above the first table"
         hint = nearest(own, {*known, *(f"{name}{FILE_SUFFIX}" for name in known & SECRET_KEYS)})
         return f"there is no such key{hint or ': see docs/configuration.md'}"
     value = document.get(own)

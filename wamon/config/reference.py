@@ -8,10 +8,10 @@ from typing import Final
 
 from pydantic.fields import FieldInfo
 
-from wamon.config.rules import ENABLED, RuleKey, dataclass_keys
-from wamon.config.schema import TABLES, AccountTable, AppTable, Keys
+from wamon.config.rules import ENABLED, MODE, RuleKey, dataclass_keys
+from wamon.config.schema import TABLES, AccountTable, AlertingTable, AppTable, Keys, RouteTable
 from wamon.config.sources import FILE_SUFFIX, SECRET_KEYS, variable
-from wamon.config.values import Listen
+from wamon.config.values import BUILTIN, Listen
 from wamon.core.alerting import Timing
 from wamon.core.ports import Rule
 
@@ -20,8 +20,9 @@ CHAPTERS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "waba_id": "The account and its app",
         "slack_webhook_url": "Slack",
+        "webhook_url": "Other receivers, and who alerts",
         "graph_base_url": "Meta's Graph API",
-        "poll_interval": "How often, and who alerts",
+        "poll_interval": "How often",
         "database": "This machine",
     }
 )
@@ -49,13 +50,38 @@ _MANY: Final = """\
 An `[[accounts]]` table for each further WABA and an `[[apps]]` table for each further Meta app. They stand below all
 top-level keys. Accounts with the same access token share it: it is inspected once.
 """
+_ROUTES: Final = """\
+## Who is told
+
+Without `[[routes]]` every receiver that is configured is told of everything; without any receiver the log is. With
+routes exactly these decide: an alert goes to every route that it fits, and what no route takes goes to every receiver
+that is configured (for the bot: to `slack_channel`). Whoever is named as `escalation_receiver` or `fallback_receiver`
+is kept for that, unless a route leads there or nobody else is configured. What alerts do, and when they are told, is
+in [alerting.md](alerting.md).
+
+```toml
+[[routes]]
+channel = "#whatsapp-oncall"
+min_severity = "critical"
+
+[[routes]]
+channel = "#shop"
+accounts = ["shop"]
+```
+"""
+_PATIENCE: Final = """\
+## Patience
+
+One table `[alerting]`; each key may be left out.
+"""
 _RULES: Final = """\
 ## Alert rules
 
-A table `[rules.<name>]` changes one rule: its thresholds, its patience, or `enabled = false`. `for` is how long the
-condition must hold before the alert opens, `keep_firing_for` how long it must be gone before it closes;
-`min_observations` is how many looks must agree (`min_observations_critical`: when it is critical). Durations have their
-unit in their name: `for_seconds`, `for_minutes`, `for_hours` or `for_days`. Unless a rule below says otherwise:
+A table `[rules.<name>]` changes one rule: its thresholds, its patience, `mode` (in place of `alerting_mode`), or
+`enabled = false`. `for` is how long the condition must hold before the alert opens, `keep_firing_for` how long it must
+be gone before it closes; `min_observations` is how many looks must agree (`min_observations_critical`: when it is
+critical). Durations have their unit in their name: `for_seconds`, `for_minutes`, `for_hours` or `for_days`. Unless a
+rule below says otherwise:
 """
 _HEADER: Final = """\
 # The configuration of wamon, see docs/configuration.md. Keys behind a '#' show their default, or an example.
@@ -79,6 +105,20 @@ _EXAMPLES: Final = """\
 
 # [rules.WhatsAppTokenExpiring]
 # warning_days = 21
+
+# --- who is told of what; without routes every receiver is told of everything -----------------------------------------
+
+# [[routes]]
+# channel = "#whatsapp-oncall"
+# min_severity = "critical"
+# accounts = ["shop"]
+
+# --- patience with messages and people --------------------------------------------------------------------------------
+
+# [alerting]
+# group_wait_seconds = 20
+# repeat_critical_hours = 4
+# escalate_after_minutes = 15
 """
 
 
@@ -111,15 +151,33 @@ def _introduction() -> Iterator[str]:
 
 def _tables() -> Iterator[str]:
     yield _MANY
-    for name, fields in (("accounts", AccountTable.model_fields), ("apps", AppTable.model_fields)):
-        yield from (f"### [[{name}]]", "", "| key | needed | what it is for |", "|---|---|---|")
-        for key, field in fields.items():
-            yield f"| {_key(key)} | {'yes' if field.is_required() else 'no'} | {field.description} |"
-        yield ""
+    yield from _table("accounts", AccountTable.model_fields)
+    yield from _table("apps", AppTable.model_fields)
+    yield _ROUTES
+    yield from _table("routes", RouteTable.model_fields)
+    yield from (_PATIENCE, "| key | default | what it is for |", "|---|---|---|")
+    for key, field in AlertingTable.model_fields.items():
+        yield f"| {_key(key)} | {_default(field)} | {field.description} |"
+    yield ""
+
+
+def _table(name: str, fields: Mapping[str, FieldInfo]) -> Iterator[str]:
+    yield from (f"### [[{name}]]", "", "| key | needed | what it is for |", "|---|---|---|")
+    for key, field in fields.items():
+        yield f"| {_key(key)} | {'yes' if field.is_required() else 'no'} | {field.description} |"
+    yield ""
 
 
 def _rules(rules: Sequence[Rule]) -> Iterator[str]:
-    yield from (_RULES, "```toml", f"{ENABLED} = true", *_assignments(dataclass_keys(Timing())), "```", "")
+    yield from (
+        _RULES,
+        "```toml",
+        f"{ENABLED} = true",
+        f'{MODE} = "{BUILTIN}"',
+        *_assignments(dataclass_keys(Timing())),
+        "```",
+        "",
+    )
     yield from ("The rules, their thresholds, and where their patience is another:", "", "```toml")
     for index, rule in enumerate(rules):
         usual = set(dataclass_keys(Timing()))

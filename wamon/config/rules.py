@@ -9,7 +9,7 @@ from typing import Any, Final, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from wamon.config.problems import Problem, nearest
-from wamon.config.values import number_of
+from wamon.config.values import alerting_mode, number_of
 from wamon.core.alerting import Timing
 from wamon.core.ports import Rule
 
@@ -24,13 +24,17 @@ UNITS: Final[Mapping[str, timedelta]] = MappingProxyType(
 )
 LONGEST_DURATION: Final = timedelta(days=3660)
 ENABLED: Final = "enabled"
+MODE: Final = "mode"
+# What may be set beside the parameters and the patience.
+_OWN_KEYS: Final = (ENABLED, MODE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundRules:
-    """The rules that remain, and what was wrong with the overrides."""
+    """The rules that remain, those that have an alerting mode of their own, and what was wrong with the overrides."""
 
     rules: tuple[Rule, ...]
+    modes: Mapping[str, str]
     problems: tuple[Problem, ...]
 
 
@@ -50,11 +54,13 @@ def bind(rules: Sequence[Rule], overrides: Mapping[str, Mapping[str, Any]]) -> B
         if name not in by_name
     ]
     bound: list[Rule] = []
+    modes: dict[str, str] = {}
     for rule in rules:
         outcome = _override(rule, overrides.get(rule.name, {}))
         problems += outcome.problems
         bound += outcome.rules
-    return BoundRules(rules=tuple(bound), problems=tuple(problems))
+        modes.update(outcome.modes)
+    return BoundRules(rules=tuple(bound), modes=MappingProxyType(modes), problems=tuple(problems))
 
 
 def dataclass_keys(part: Any) -> Iterator[RuleKey]:
@@ -75,12 +81,18 @@ def _override(rule: Rule, given: Mapping[str, Any]) -> BoundRules:
     is_enabled = given.get(ENABLED, True)
     if not isinstance(is_enabled, bool):
         problems.append(Problem(key=(*where, ENABLED), text="must be true or false"))
+    modes: dict[str, str] = {}
+    if MODE in given:
+        try:
+            modes[rule.name] = alerting_mode(given[MODE])
+        except ValueError as exc:
+            problems.append(Problem(key=(*where, MODE), text=str(exc)))
     for key, value in given.items():
-        if key == ENABLED:
+        if key in _OWN_KEYS:
             continue
         target = _target(parts, key)
         if target is None:
-            known = [ENABLED, *(entry.key for part in parts for entry in dataclass_keys(part))]
+            known = [*_OWN_KEYS, *(entry.key for part in parts for entry in dataclass_keys(part))]
             problems.append(Problem(key=(*where, key), text=f"{rule.name} has no such parameter{nearest(key, known)}"))
             continue
         index, name, unit = target
@@ -94,7 +106,7 @@ def _override(rule: Rule, given: Mapping[str, Any]) -> BoundRules:
     timing, timing_problems = _changed(rule.timing, changes[1], where)
     problems += [*params_problems, *timing_problems]
     bound = (replace(rule, params=params, timing=timing),) if is_enabled is True and not problems else ()
-    return BoundRules(rules=bound, problems=tuple(problems))
+    return BoundRules(rules=bound, modes=modes, problems=tuple(problems))
 
 
 def _changed(part: Any, changes: Mapping[str, Any], where: tuple[str, str]) -> tuple[Any, list[Problem]]:

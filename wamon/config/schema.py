@@ -8,7 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from wamon.config import values
-from wamon.config.values import Listen
+from wamon.config.values import Listen, WeeklyTime
+from wamon.core.alerting import Severity
 
 # What wamon reads or will read of Meta's webhooks, and what an account's owner should not miss.
 # Source: Meta "Webhooks overview", read 2026-11.
@@ -65,6 +66,18 @@ AppSecret: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.app_s
 VerifyToken: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.text))]
 WebhookUrl: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.https_url))]
 BotToken: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.slack_bot_token))]
+AppToken: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.slack_app_token))]
+SigningSecret: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.slack_signing_secret))]
+AllowedUsers: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_each(values.slack_allowed))]
+Mention: TypeAlias = Annotated[str, BeforeValidator(values.slack_mention)]
+ReceiverUrl: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.receiver_url))]
+SharedSecret: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.text))]
+BearerToken: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.bearer_token))]
+AlertmanagerUrls: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_each(values.alertmanager_url))]
+PageUrl: TypeAlias = Annotated[str, BeforeValidator(values.page_url)]
+Weekly: TypeAlias = Annotated[WeeklyTime | None, BeforeValidator(values.weekly)]
+Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_each(values.name))]
+LeastSeverity: TypeAlias = Annotated[Severity, BeforeValidator(values.severity)]
 
 
 class _Table(BaseModel):
@@ -116,6 +129,52 @@ class AccountTable(_Table):
     )
 
 
+class RouteTable(_Table):
+    """One `[[routes]]` table: who is told of which alerts."""
+
+    channel: Word | None = Field(None, description="A Slack channel, written to by the bot: its id, or its name.")
+    receiver: Word | None = Field(
+        None, description="Another receiver, in place of a channel: `slack_webhook`, `slack_bot`, `webhook` or `log`."
+    )
+    min_severity: LeastSeverity = Field(
+        Severity.INFO, description="Alerts at least this severe: `info` (the default), `warning` or `critical`."
+    )
+    accounts: Names = Field((), description="Alerts of the accounts with these names only. Default: all.")
+
+
+def _number(least: float, most: float, unit: str) -> BeforeValidator:
+    return BeforeValidator(values.between(least, most, unit))
+
+
+class AlertingTable(_Table):
+    """The `[alerting]` table: patience with messages and with people."""
+
+    group_wait_seconds: Annotated[float, _number(0, 600, "seconds")] = Field(
+        20, description="How long the first message of a group waits for company."
+    )
+    group_interval_seconds: Annotated[float, _number(1, 3600, "seconds")] = Field(
+        120, description="How long there is between two messages of a group; what is urgent does not wait for it."
+    )
+    repeat_critical_hours: Annotated[float, _number(0.25, 168, "hours")] = Field(
+        4, description="After how long an open critical alert is told again."
+    )
+    repeat_warning_hours: Annotated[float, _number(0.25, 168, "hours")] = Field(
+        24, description="After how long an open warning is told again."
+    )
+    ack_hours: Annotated[float, _number(0.25, 168, "hours")] = Field(
+        24, description="For how long an acknowledgement stops repeats and escalation."
+    )
+    escalate_after_minutes: Annotated[float, _number(1, 1440, "minutes")] = Field(
+        15, description="After how long an unacknowledged critical alert calls `slack_escalation_mention`."
+    )
+    escalate_again_after_minutes: Annotated[float, _number(1, 1440, "minutes")] = Field(
+        30, description="After how long it goes to `escalation_receiver` too; counted from the same moment."
+    )
+    storm_groups: Annotated[int, BeforeValidator(values.whole_between(2, 1000))] = Field(
+        20, description="More groups than this that open within a minute share one message."
+    )
+
+
 class Keys(BaseSettings):
     """All keys at the top of wamon.toml; each is also the environment variable WAMON_<KEY>."""
 
@@ -159,7 +218,70 @@ class Keys(BaseSettings):
     slack_channel: Word | None = Field(
         None, description="The channel that the bot writes to: its id, or its name.", examples=["#whatsapp-alerts"]
     )
+    slack_app_token: AppToken | None = Field(
+        None, description="The Slack app's app-level token (xapp-): presses of buttons come by Socket Mode."
+    )
+    slack_signing_secret: SigningSecret | None = Field(
+        None,
+        description="The Slack app's signing secret: presses of buttons come to `/slack/actions` of public_listen. "
+        "Not needed with slack_app_token.",
+    )
+    slack_allowed_users: AllowedUsers = Field(
+        ("*",),
+        description="Who may use the buttons: ids of users (U...), user groups (S...) and channels (C...); "
+        "`*` is everybody who sees the message, an empty list nobody.",
+    )
+    slack_escalation_mention: Mention | None = Field(
+        None,
+        description="Whom an unacknowledged critical alert calls: the id of a user (U...) or a user group (S...), "
+        "or a mention as Slack's API has it, in angle brackets.",
+        examples=["S0123456789"],
+    )
     slack_base_url: BaseUrl = Field("https://slack.com/api", description="Where Slack's Web API is.")
+
+    webhook_url: ReceiverUrl | None = Field(
+        None,
+        description="A receiver of your own: each message is a POST of JSON there, "
+        "see [webhook-receiver.md](webhook-receiver.md).",
+    )
+    webhook_secret: SharedSecret | None = Field(None, description="What those requests are signed with.")
+    alertmanager_urls: AlertmanagerUrls = Field(
+        (),
+        description="Every Alertmanager of the cluster, never a balancer before them; used by the mode `push`.",
+        examples=[("http://alertmanager-0:9093", "http://alertmanager-1:9093")],
+    )
+    alerting_mode: AlertingMode = Field(
+        values.BUILTIN,
+        description="Who alerts: `builtin` (wamon, by Slack and the other receivers), `prometheus` (yours, by the "
+        "shipped rules) or `push` (wamon tells your Alertmanagers). `[rules.X] mode` says it for one rule.",
+    )
+    escalation_receiver: Word | None = Field(
+        None,
+        description="The receiver that hears of a critical alert which stays unacknowledged after the mention too: "
+        "`slack_webhook`, `slack_bot`, `slack_bot:CHANNEL` of a route, `webhook` or `log`.",
+        examples=["webhook"],
+    )
+    fallback_receiver: Word | None = Field(
+        None,
+        description="The receiver that is told what another one refuses for good.",
+        examples=["slack_webhook"],
+    )
+    heartbeat_url: ReceiverUrl | None = Field(
+        None, description="A check of the healthchecks kind: asked each minute while wamon is well, else not."
+    )
+    weekly_digest: Weekly = Field(
+        None, description="When the weekly digest is sent, in UTC. Empty: never.", examples=["monday 09:00"]
+    )
+    runbook_url: PageUrl | None = Field(
+        None,
+        description="Where the runbooks are that messages link to: the folder of `WhatsAppTokenInvalid.md` and so on.",
+        examples=["https://example.org/runbooks"],
+    )
+    page_url: PageUrl | None = Field(
+        None,
+        description="Where people reach the status page of private_listen, for the link in messages.",
+        examples=["https://wamon.example.org"],
+    )
 
     graph_base_url: BaseUrl = Field("https://graph.facebook.com", description="Where Meta's Graph API is.")
     graph_version: Version | None = Field(
@@ -192,10 +314,6 @@ class Keys(BaseSettings):
         "poll_interval, at most 900 unless poll_interval itself is longer.",
         examples=[900],
     )
-    alerting_mode: AlertingMode = Field(
-        "builtin",
-        description="Who alerts: `builtin` (wamon, by Slack) or `prometheus` (yours, by the shipped rules).",
-    )
 
     database: PathText = Field(
         "./wamon.db", description="The SQLite file that remembers everything; not on a network disk."
@@ -210,7 +328,15 @@ class Keys(BaseSettings):
         description="host:port for Meta's webhooks, `/webhook` and `/webhook/NAME`; "
         "listens only where a verify_token is configured.",
     )
-    private_listen: Address = Field(values.PRIVATE_LISTEN, description="host:port for /metrics and the health checks.")
+    private_listen: Address = Field(
+        values.PRIVATE_LISTEN,
+        description="host:port for /metrics, the health checks, the status page and the operators' API.",
+    )
+    private_bearer_token: BearerToken | None = Field(
+        None,
+        description="With it everything on private_listen but the health checks asks for "
+        "`Authorization: Bearer TOKEN`: Prometheus needs it too.",
+    )
     metrics_max_series: Count = Field(
         500_000, description="The most series that /metrics may show; beyond it optional families are left out first."
     )
@@ -223,13 +349,15 @@ class Keys(BaseSettings):
 
     accounts: tuple[AccountTable, ...] = Field((), description="More accounts, a table each.")
     apps: tuple[AppTable, ...] = Field((), description="More Meta apps, a table each.")
+    routes: tuple[RouteTable, ...] = Field((), description="Who is told of which alerts, a table each.")
+    alerting: AlertingTable = Field(AlertingTable(), description="Patience with messages and people.")
     rules: dict[str, dict[str, Any]] = Field(
         {}, description="A table for each alert rule that is to behave differently."
     )
 
 
 # Tables have no environment variable.
-TABLES: Final = ("accounts", "apps", "rules")
+TABLES: Final = ("accounts", "apps", "routes", "alerting", "rules")
 
 
 class _Given(PydanticBaseSettingsSource):

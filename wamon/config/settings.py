@@ -6,12 +6,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from wamon.config import rules as rule_overrides
 from wamon.config.problems import spelled
-from wamon.config.values import Listen
+from wamon.config.receiving import RouteSettings, default_receivers, has_builtin
+from wamon.config.values import Listen, WeeklyTime, is_loopback, without_user
 from wamon.core.api_versions import VersionState, VersionTable
 from wamon.core.errors import ConfigurationError
+from wamon.core.manner import Patience
 from wamon.core.ports import Rule
 from wamon.core.targets import AccountTarget, AppTarget, InstanceTarget, TokenTarget
 
@@ -83,7 +86,10 @@ class Settings:
 
     `path` is the file that was read, None without one. `versions` is the bundled version table with the override in.
     `slack_webhook_url` and `slack_bot` are each None when not configured; with both, both are written to.
-    `log_format` None means: console on a terminal, else json. `rules` are the overrides as written, see `bound_rules`.
+    `slack_escalation_mention` is in Slack's own form. `rule_modes` has a mode for every rule that the configuration was
+    loaded with, `alerting_mode` is that of the others. Without `routes` every one of `default_receivers` is told of
+    everything; with routes these are told what no route takes. `log_format` None means: console on a terminal, else
+    json. `rules` are the overrides as written, see `bound_rules`.
     """
 
     path: Path | None = None
@@ -94,7 +100,24 @@ class Settings:
     required_scopes: tuple[str, ...]
     slack_webhook_url: str | None = field(default=None, repr=False)
     slack_bot: SlackBot | None = None
+    slack_app_token: str | None = field(default=None, repr=False)
+    slack_signing_secret: str | None = field(default=None, repr=False)
+    slack_allowed_users: tuple[str, ...] = ("*",)
+    slack_escalation_mention: str | None = None
     slack_base_url: str
+    webhook_url: str | None = field(default=None, repr=False)
+    webhook_secret: str | None = field(default=None, repr=False)
+    alertmanager_urls: tuple[str, ...] = field(default=(), repr=False)
+    alerting_mode: str
+    rule_modes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    routes: tuple[RouteSettings, ...] = ()
+    escalation_receiver: str | None = None
+    fallback_receiver: str | None = None
+    patience: Patience = field(default_factory=Patience)
+    heartbeat_url: str | None = field(default=None, repr=False)
+    weekly_digest: WeeklyTime | None = None
+    runbook_url: str | None = None
+    page_url: str | None = None
     graph_base_url: str
     graph_version: str | None = None
     sender_versions: tuple[str, ...] = ()
@@ -102,11 +125,11 @@ class Settings:
     version_table_url: str | None = None
     poll_interval: timedelta
     slow_poll_interval: timedelta
-    alerting_mode: str
     database: Path
     message_retention: timedelta
     public_listen: Listen
     private_listen: Listen
+    private_bearer_token: str | None = field(default=None, repr=False)
     metrics_max_series: int
     log_level: str
     log_format: str | None = None
@@ -189,6 +212,13 @@ class Settings:
             *(secret for app in self.apps for secret in (app.app_secret, app.previous_app_secret, app.verify_token)),
             self.slack_webhook_url,
             self.slack_bot.token if self.slack_bot else None,
+            self.slack_app_token,
+            self.slack_signing_secret,
+            self.webhook_url,
+            self.webhook_secret,
+            self.heartbeat_url,
+            self.private_bearer_token,
+            *(password for url in self.alertmanager_urls for password in _passwords(url)),
         )
         return tuple(dict.fromkeys(secret for secret in known if secret))
 
@@ -200,16 +230,38 @@ class Settings:
         cost = timedelta(hours=1) / self.poll_interval + timedelta(hours=1) / self.slow_poll_interval
         return {account.waba_id: cost for account in self.accounts}
 
+    def default_receivers(self) -> tuple[str, ...]:
+        """The names of who is told what no route takes."""
+        return default_receivers(
+            slack_webhook=self.slack_webhook_url is not None,
+            slack_bot=self.slack_bot is not None,
+            webhook=self.webhook_url is not None,
+        )
+
+    def receiver_names(self) -> tuple[str, ...]:
+        """The names of all who can be told anything."""
+        named = (*self.default_receivers(), *(route.receiver for route in self.routes))
+        spare = (self.escalation_receiver, self.fallback_receiver)
+        return tuple(dict.fromkeys(name for name in (*named, *spare) if name))
+
     def receivers(self) -> tuple[str, ...]:
         """Who is told of alerts, in words."""
         bot = f"Slack bot in {self.slack_bot.channel}" if self.slack_bot else None
-        webhook = "Slack incoming webhook" if self.slack_webhook_url else None
-        return tuple(receiver for receiver in (webhook, bot) if receiver)
+        slack_webhook = "Slack incoming webhook" if self.slack_webhook_url else None
+        webhook = f"webhook at {urlsplit(self.webhook_url).hostname}" if self.webhook_url else None
+        peers = (f"Alertmanager at {without_user(url)}" for url in self.alertmanager_urls)
+        return tuple(receiver for receiver in (slack_webhook, bot, webhook, *peers) if receiver)
 
     def warnings(self, now: datetime) -> Iterator[str]:
         """What is allowed, and still probably not meant."""
-        if not self.receivers() and self.alerting_mode == "builtin":
+        is_told = self.slack_webhook_url or self.slack_bot or self.webhook_url
+        if not is_told and has_builtin(self.rule_modes, self.alerting_mode):
             yield "no receiver: alerts are only logged; set WAMON_SLACK_WEBHOOK_URL, or a bot token and a channel"
+        if self.private_bearer_token is None and not is_loopback(self.private_listen.host):
+            yield (
+                "private_listen is open to other machines without private_bearer_token: "
+                "whoever reaches it can silence and close alerts"
+            )
         cost = timedelta(hours=1) / self.poll_interval
         if cost > 0.75 * SMALL_QUOTA:
             yield (
@@ -225,3 +277,10 @@ class Settings:
         if any(app.app_secret is None for app in self.apps):
             names = ", ".join(app.name for app in self.apps if app.app_secret is None)
             yield f"no app_secret for app {names}: its webhook fields and callback URL cannot be looked at"
+
+
+def _passwords(url: str) -> Iterator[str]:
+    """The password in a URL, as it is written and as it is meant."""
+    password = urlsplit(url).password
+    if password:
+        yield from (password, unquote(password))

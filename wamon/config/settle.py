@@ -1,6 +1,6 @@
 """From keys as written to settings as used: defaults filled in, accounts, apps and tokens tied together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -10,10 +10,16 @@ from pydantic import BaseModel, SecretStr
 
 from wamon.config.checks import TOP_NAME, default_app
 from wamon.config.problems import spelled
-from wamon.config.schema import TABLES, AccountTable, AppTable, Keys
+from wamon.config.receiving import RouteSettings, channel_receiver
+from wamon.config.rules import bind
+from wamon.config.schema import TABLES, AccountTable, AlertingTable, AppTable, Keys, RouteTable
 from wamon.config.settings import AccountSettings, AppSettings, Setting, Settings, SlackBot, TokenSettings
 from wamon.config.sources import KeyPath, Sources
+from wamon.config.values import without_user
+from wamon.core.alerting import Severity
 from wamon.core.api_versions import VersionTable
+from wamon.core.manner import Patience
+from wamon.core.ports import Rule
 
 # Tokens and apps change rarely, and their calls are charged to the app, not to a WABA.
 SLOW_POLLS: Final = 15
@@ -22,7 +28,7 @@ HIDDEN: Final = "(set, not shown)"
 DEFAULT: Final = "default"
 
 
-def settle(keys: Keys, sources: Sources, versions: VersionTable) -> Settings:
+def settle(keys: Keys, sources: Sources, versions: VersionTable, rules: Sequence[Rule]) -> Settings:
     """The settings that these keys amount to; the keys have passed every check."""
     apps = tuple(_apps(keys))
     tables = list(_account_tables(keys))
@@ -44,7 +50,24 @@ def settle(keys: Keys, sources: Sources, versions: VersionTable) -> Settings:
         required_scopes=keys.required_scopes,
         slack_webhook_url=_revealed(keys.slack_webhook_url),
         slack_bot=SlackBot(token=bot_token, channel=keys.slack_channel) if bot_token and keys.slack_channel else None,
+        slack_app_token=_revealed(keys.slack_app_token),
+        slack_signing_secret=_revealed(keys.slack_signing_secret),
+        slack_allowed_users=keys.slack_allowed_users,
+        slack_escalation_mention=keys.slack_escalation_mention,
         slack_base_url=keys.slack_base_url,
+        webhook_url=_revealed(keys.webhook_url),
+        webhook_secret=_revealed(keys.webhook_secret),
+        alertmanager_urls=keys.alertmanager_urls,
+        alerting_mode=keys.alerting_mode,
+        rule_modes=_rule_modes(keys, rules),
+        routes=tuple(_route(table, keys.slack_channel) for table in keys.routes),
+        escalation_receiver=keys.escalation_receiver,
+        fallback_receiver=keys.fallback_receiver,
+        patience=_patience(keys.alerting),
+        heartbeat_url=_revealed(keys.heartbeat_url),
+        weekly_digest=keys.weekly_digest,
+        runbook_url=keys.runbook_url,
+        page_url=keys.page_url,
         graph_base_url=keys.graph_base_url,
         graph_version=keys.graph_version,
         sender_versions=keys.sender_versions,
@@ -52,11 +75,11 @@ def settle(keys: Keys, sources: Sources, versions: VersionTable) -> Settings:
         version_table_url=keys.version_table_url,
         poll_interval=keys.poll_interval,
         slow_poll_interval=slow_poll_interval,
-        alerting_mode=keys.alerting_mode,
         database=sources.resolved("database", keys.database) or Path(keys.database),
         message_retention=timedelta(days=keys.message_retention_days),
         public_listen=keys.public_listen,
         private_listen=keys.private_listen,
+        private_bearer_token=_revealed(keys.private_bearer_token),
         metrics_max_series=keys.metrics_max_series,
         log_level=keys.log_level,
         log_format=keys.log_format,
@@ -139,15 +162,54 @@ def _token(
     )
 
 
+def _rule_modes(keys: Keys, rules: Sequence[Rule]) -> Mapping[str, str]:
+    own = bind(rules, keys.rules).modes
+    return MappingProxyType({rule.name: own.get(rule.name, keys.alerting_mode) for rule in rules})
+
+
+def _route(table: RouteTable, default_channel: str | None) -> RouteSettings:
+    receiver = channel_receiver(table.channel, default_channel) if table.channel else table.receiver or ""
+    return RouteSettings(receiver=receiver, least=table.min_severity, accounts=frozenset(table.accounts))
+
+
+def _patience(table: AlertingTable) -> Patience:
+    return Patience(
+        group_wait=timedelta(seconds=table.group_wait_seconds),
+        group_interval=timedelta(seconds=table.group_interval_seconds),
+        repeats=MappingProxyType(
+            {
+                Severity.CRITICAL: timedelta(hours=table.repeat_critical_hours),
+                Severity.WARNING: timedelta(hours=table.repeat_warning_hours),
+            }
+        ),
+        ack_lasts=timedelta(hours=table.ack_hours),
+        escalate_after=(
+            timedelta(minutes=table.escalate_after_minutes),
+            timedelta(minutes=table.escalate_again_after_minutes),
+        ),
+        storm_groups=table.storm_groups,
+    )
+
+
 def _shown(keys: Keys, sources: Sources, slow_poll_interval: timedelta) -> Iterator[Setting]:
     for key in Keys.model_fields:
         if key in TABLES:
             continue
-        value = slow_poll_interval if key == "slow_poll_interval" else getattr(keys, key)
+        value = getattr(keys, key)
+        if key == "slow_poll_interval":
+            value = slow_poll_interval
+        elif key == "alertmanager_urls":
+            value = tuple(map(without_user, keys.alertmanager_urls))
         yield Setting(key=key, value=_in_words(value), source=sources.place((key,)) or DEFAULT)
-    for name, tables in (("accounts", keys.accounts), ("apps", keys.apps)):
+    named: tuple[tuple[str, Sequence[BaseModel]], ...] = (
+        ("accounts", keys.accounts),
+        ("apps", keys.apps),
+        ("routes", keys.routes),
+    )
+    for name, tables in named:
         for index, table in enumerate(tables):
             yield from _table_shown((name, index), table, sources)
+    yield from _table_shown(("alerting",), keys.alerting, sources)
     for name, overrides in keys.rules.items():
         for key, value in overrides.items():
             path: KeyPath = ("rules", name, key)

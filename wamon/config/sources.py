@@ -19,7 +19,20 @@ CONFIG_VARIABLE: Final = "WAMON_CONFIG"
 DEFAULT_PATHS: Final = (Path("wamon.toml"), Path("/etc/wamon/wamon.toml"))
 # Each of these may also be given as `<key>_file`: the path of a file that holds it.
 SECRET_KEYS: Final = frozenset(
-    {"access_token", "app_secret", "previous_app_secret", "verify_token", "slack_webhook_url", "slack_bot_token"}
+    {
+        "access_token",
+        "app_secret",
+        "previous_app_secret",
+        "verify_token",
+        "slack_webhook_url",
+        "slack_bot_token",
+        "slack_app_token",
+        "slack_signing_secret",
+        "webhook_url",
+        "webhook_secret",
+        "heartbeat_url",
+        "private_bearer_token",
+    }
 )
 FILE_SUFFIX: Final = "_file"
 # Ten thousand accounts are about two megabytes.

@@ -7,11 +7,13 @@ wrong key may be a secret.
 import ipaddress
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from wamon.core.alerting import Severity
 from wamon.core.api_versions import normalise_version
 
 LONGEST_INTERVAL: Final = timedelta(days=1)
@@ -20,7 +22,12 @@ REPEATED_FOR: Final = timedelta(days=7)
 LONGEST_RETENTION: Final = timedelta(days=366)
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS: Final = ("console", "json")
-ALERTING_MODES: Final = ("builtin", "prometheus")
+BUILTIN: Final = "builtin"
+PUSH: Final = "push"
+ALERTING_MODES: Final = (BUILTIN, "prometheus", PUSH)
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+SEVERITIES: Final = tuple(str(severity) for severity in Severity)
+SHORTEST_BEARER_TOKEN: Final = 16
 
 # Typographic ones too: text that went through a chat program has them.
 _QUOTES: Final = "\"'`\u201c\u201d\u2018\u2019"
@@ -29,6 +36,15 @@ _QUOTES: Final = "\"'`\u201c\u201d\u2018\u2019"
 _APP_SECRET_FORM: Final = re.compile(r"[0-9a-f]{32}")
 _APP_TOKEN_FORM: Final = re.compile(r"[0-9]+\|.+")
 _NAME_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+# Users' ids begin with U or W, those of user groups with S, of channels with C or G.
+# Source: Slack "Formatting text for app surfaces" and "Conversations API", read 2026-11.
+_SLACK_USER_FORM: Final = re.compile(r"[UW][A-Z0-9]{2,20}")
+_SLACK_GROUP_FORM: Final = re.compile(r"S[A-Z0-9]{2,20}")
+_SLACK_CHANNEL_FORM: Final = re.compile(r"[CG][A-Z0-9]{2,20}")
+_SLACK_MENTION_FORM: Final = re.compile(
+    r"<(?:@(?P<user>[^<>|]+)|!subteam\^(?P<group>[^<>|]+)|!(?:here|channel|everyone))(?:\|[^<>]*)?>"
+)
+_WEEKLY_FORM: Final = re.compile(r"(?P<day>[a-z]+)\s+(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?:\s*(?:utc|z))?")
 _LISTEN_FORM: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:\s/]+):(?P<port>[0-9]{1,5})")
 
 
@@ -41,6 +57,17 @@ class Listen:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeeklyTime:
+    """A moment of the week in UTC; `weekday` is 0 for Monday, as `datetime.weekday()` has it."""
+
+    weekday: int
+    at: time
+
+    def __str__(self) -> str:
+        return f"{WEEKDAYS[self.weekday]} {self.at:%H:%M}"
 
 
 # Meta's servers must reach the one, nobody outside the host needs the other.
@@ -137,6 +164,90 @@ def slack_bot_token(value: object) -> str:
     return known
 
 
+def slack_app_token(value: object) -> str:
+    known = credential(value)
+    if known.startswith("xoxb-"):
+        raise ValueError("looks like a bot token (xoxb-): the app-level token (xapp-) is under Basic Information")
+    if not known.startswith("xapp-"):
+        raise ValueError("must begin with xapp-: an app-level token is under Basic Information > App-Level Tokens")
+    return known
+
+
+def slack_signing_secret(value: object) -> str:
+    known = credential(value)
+    if known.startswith(("xox", "xapp-")):
+        raise ValueError("looks like a Slack token: the signing secret is under Basic Information > App Credentials")
+    return known
+
+
+def slack_allowed(value: object) -> str:
+    """Who may use the buttons: `*`, or the id of a user, a user group or a channel."""
+    known = word(value)
+    forms = (_SLACK_USER_FORM, _SLACK_GROUP_FORM, _SLACK_CHANNEL_FORM)
+    if known != "*" and not any(form.fullmatch(known) for form in forms):
+        raise ValueError("must be ids of users (U...), user groups (S...) or channels (C...), or * for everybody")
+    return known
+
+
+def slack_mention(value: object) -> str:
+    """Whom a message calls, in Slack's own form; the bare id of a user or a user group is taken too."""
+    if not isinstance(value, str):
+        raise ValueError("must be a text in quotes")  # noqa: TRY004 - pydantic passes on ValueError only
+    known = value.strip()
+    if _SLACK_USER_FORM.fullmatch(known):
+        return f"<@{known}>"
+    if _SLACK_GROUP_FORM.fullmatch(known):
+        return f"<!subteam^{known}>"
+    match = _SLACK_MENTION_FORM.fullmatch(known)
+    is_whole = match is not None and (
+        (match["user"] is None or _SLACK_USER_FORM.fullmatch(match["user"]))
+        and (match["group"] is None or _SLACK_GROUP_FORM.fullmatch(match["group"]))
+    )
+    if not is_whole:
+        raise ValueError("must be the id of a user (U...) or a user group (S...), or <!here>; a name mentions nobody")
+    return known
+
+
+def bearer_token(value: object) -> str:
+    known = credential(value)
+    if len(known) < SHORTEST_BEARER_TOKEN:
+        raise ValueError(f"must be at least {SHORTEST_BEARER_TOKEN} characters, for example of `openssl rand -hex 24`")
+    return known
+
+
+def receiver_url(value: object) -> str:
+    """A URL of somebody who is told, as written. Plain http and a user in it are the owner's choice."""
+    known = word(value)
+    _split(known)
+    return known
+
+
+def alertmanager_url(value: object) -> str:
+    """The base URL of one Alertmanager, to which `/api/v2/alerts` is added."""
+    known = receiver_url(value)
+    _refuse_query(known)
+    known = known.rstrip("/")
+    if known.endswith(("/api/v2/alerts", "/api/v2", "/api/v1/alerts")):
+        raise ValueError("has the API's path in it: give the base URL, like http://alertmanager:9093")
+    return known
+
+
+def page_url(value: object) -> str:
+    """A URL that people open and that paths may be put behind."""
+    known = receiver_url(value)
+    parts = urlsplit(known)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("has a user or password in it: remove it")
+    _refuse_query(known)
+    return known.rstrip("/")
+
+
+def without_user(url: str) -> str:
+    """A URL that may be shown: without user and password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
 def https_url(value: object) -> str:
     """A URL as written; https, or plain http on loopback."""
     known = word(value)
@@ -151,8 +262,7 @@ def https_url(value: object) -> str:
 def base_url(value: object) -> str:
     """A URL that paths are put behind: without query, fragment and closing slash."""
     known = https_url(value)
-    if "?" in known or "#" in known:
-        raise ValueError("has a query or fragment: give scheme, host and path only")
+    _refuse_query(known)
     return known.rstrip("/")
 
 
@@ -232,10 +342,49 @@ def log_format(value: object) -> str:
 
 
 def alerting_mode(value: object) -> str:
-    known = text(value).lower()
-    if known == "push":
-        raise ValueError("'push' (to Alertmanager) comes in a later release: use builtin or prometheus")
-    return _one_of(known, ALERTING_MODES)
+    return _one_of(text(value).lower(), ALERTING_MODES)
+
+
+def severity(value: object) -> Severity:
+    return Severity[_one_of(text(value).lower(), SEVERITIES).upper()]
+
+
+def weekly(value: object) -> WeeklyTime | None:
+    """A weekday and a time of day in UTC; None for an empty text."""
+    if isinstance(value, str) and not value.strip():
+        return None
+    match = _WEEKLY_FORM.fullmatch(text(value).lower())
+    days = [day for day in WEEKDAYS if match and len(match["day"]) >= 3 and day.startswith(match["day"])]
+    if match is None or not days:
+        raise ValueError('must be a weekday and a time in UTC, like "monday 09:00"')
+    hour, minute = int(match["hour"]), int(match["minute"])
+    if hour > 23 or minute > 59:
+        raise ValueError("has no such time of day: write 00:00 to 23:59, in UTC")
+    return WeeklyTime(weekday=WEEKDAYS.index(days[0]), at=time(hour, minute))
+
+
+def between(least: float, most: float, unit: str) -> Callable[[object], float]:
+    """Reads a number of this unit within these bounds."""
+
+    def read(value: object) -> float:
+        number = number_of(value)
+        if number is None:
+            raise ValueError(f"must be a number of {unit}")
+        if not least <= number <= most:
+            raise ValueError(f"must be from {least:g} to {most:g} {unit}")
+        return number
+
+    return read
+
+
+def whole_between(least: int, most: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        number = number_of(value)
+        if number is None or number != int(number) or not least <= number <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(number)
+
+    return read
 
 
 def items(value: object) -> tuple[object, ...]:
@@ -258,6 +407,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _refuse_query(url: str) -> None:
+    if "?" in url or "#" in url:
+        raise ValueError("has a query or fragment: give scheme, host and path only")
 
 
 def _split(url: str) -> SplitResult:

@@ -1,8 +1,9 @@
-"""The private listener's routes: /metrics, health and the landing page. They read, nothing can be changed here."""
+"""The private listener's routes: /metrics, health, the landing page, and the operators' API where it is wanted."""
 
 import base64
 import hashlib
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -12,16 +13,20 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wamon.metrics.instruments import CONTENT_TYPE
+from wamon.operating import Operations
+from wamon.web import api
 from wamon.web.landing import Health, Landing
 
 __all__ = ["Health", "Landing", "private_app"]
 
 TEMPLATES = Path(__file__).parent / "templates"
+# Who looks after a container or a load balancer has no credential.
+OPEN_PATHS = ("/-/healthy", "/-/ready")
 
 
 class ScrapeBody(Protocol):
@@ -30,8 +35,18 @@ class ScrapeBody(Protocol):
     def __call__(self, is_gzip: bool) -> bytes: ...
 
 
-def private_app(*, scrape: ScrapeBody, health: Callable[[], Health], landing: Callable[[], Landing]) -> Starlette:
-    """The app. The callables must be quick and are asked anew for each request."""
+def private_app(
+    *,
+    scrape: ScrapeBody,
+    health: Callable[[], Health],
+    landing: Callable[[], Landing],
+    operations: Operations | None = None,
+    bearer_token: str | None = None,
+) -> Starlette:
+    """The app. The callables must be quick and are asked anew for each request.
+
+    With `operations` there is the API; with a `bearer_token` everything but the health checks asks for it.
+    """
     style = (TEMPLATES / "landing.css").read_text(encoding="utf-8")
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     environment.filters["moment"] = moment
@@ -62,15 +77,22 @@ def private_app(*, scrape: ScrapeBody, health: Callable[[], Health], landing: Ca
     return _routed(
         {"/": front, "/metrics": metrics, "/-/healthy": healthy, "/-/ready": ready},
         policy=content_security_policy(style),
+        mounted=() if operations is None else (Mount(api.PREFIX, app=api.api(operations)),),
+        bearer_token=bearer_token,
     )
 
 
 Endpoint = Callable[[Request], object]
 
 
-def _routed(endpoints: dict[str, Endpoint], *, policy: str) -> Starlette:
+def _routed(
+    endpoints: dict[str, Endpoint], *, policy: str, mounted: Sequence[BaseRoute], bearer_token: str | None
+) -> Starlette:
     routes = [Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()]
-    app = Starlette(routes=routes, middleware=[Middleware(StrictHeaders, policy=policy)])
+    middleware = [Middleware(StrictHeaders, policy=policy)]
+    if bearer_token is not None:
+        middleware.append(Middleware(BearerGuard, token=bearer_token))
+    app = Starlette(routes=[*routes, *mounted], middleware=middleware)
     # /metrics/ is not a route, and nobody is sent elsewhere.
     app.router.redirect_slashes = False
     return app
@@ -83,6 +105,31 @@ def content_security_policy(style: str) -> str:
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
+
+
+class BearerGuard:
+    """Asks for `Authorization: Bearer TOKEN` (RFC 6750) everywhere but at OPEN_PATHS."""
+
+    def __init__(self, app: ASGIApp, *, token: str) -> None:
+        self._app = app
+        self._token = token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or self._is_known(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+            return
+        refusal = JSONResponse(
+            {"error": "the bearer token is missing or wrong", "next": "send the private_bearer_token of wamon.toml"},
+            status_code=401,
+            headers={"WWW-Authenticate": 'Bearer realm="wamon"'},
+        )
+        await refusal(scope, receive, send)
+
+    def _is_known(self, headers: Headers) -> bool:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        # In the same time whatever is sent, so that nobody can guess it letter by letter.
+        is_same = secrets.compare_digest(token.strip().encode(), self._token)
+        return is_same and scheme.lower() == "bearer"
 
 
 class StrictHeaders:

@@ -1,4 +1,4 @@
-"""What Meta's servers reach: the webhook routes and nothing else.
+"""What Meta's servers reach: the webhook routes, and the one for Slack's buttons where it is asked for.
 
 One ASGI callable without a framework, because it answers thousands of requests a second.
 """
@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
@@ -20,8 +20,11 @@ from wamon.web.direct import Answer, Headers, Post, answer_of
 log = logging.getLogger(__name__)
 
 ROUTE: Final = "/webhook"
+SLACK_ROUTE: Final = "/slack/actions"
 # Meta's largest webhook is 3 MB. Source: Meta "Webhooks overview", read 2026-11.
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+# A pressed button comes with the message that it stands under.
+MAX_SLACK_BODY_BYTES: Final = 1024 * 1024
 BODY_SECONDS: Final = 10.0
 # How exactly that is kept. One timer looks after all bodies: asyncio.timeout() for each costs as much as all else here.
 OVERDUE_CHECK_SECONDS: Final = 0.5
@@ -35,6 +38,8 @@ LONGEST_CHALLENGE: Final = 1000
 MOST_PARAMETERS: Final = 16
 MOST_KINDS_LOGGED: Final = 100
 
+_TOLD_META: Final = "webhook could not be taken in, Meta is told to repeat it"
+_TOLD_SLACK: Final = "slack request could not be taken in, whoever pressed the button is told so"
 _ROUTE_OF_APP: Final = f"{ROUTE}/"
 _CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
 _END: Final[Message] = {"type": "http.response.body"}
@@ -59,7 +64,15 @@ class Receiver(Protocol):
         ...
 
     def answered(self, code: int, seconds: float) -> None:
-        """Told of every answer, with the time since the request's head was read."""
+        """Told of every answer but Slack's, with the time since the request's head was read."""
+        ...
+
+
+class SlackReceiver(Protocol):
+    """Who takes what people press in Slack."""
+
+    async def receive(self, headers: Headers, body: bytes) -> int:
+        """Take one request in; the status to answer: 200, 400, 401 or 503."""
         ...
 
 
@@ -86,6 +99,16 @@ _TAKEN: Final[Mapping[int, Answer]] = MappingProxyType(
         503: _answer(503, b"cannot be kept now, send it again\n", _RETRY_AFTER),
     }
 )
+# Slack shows whoever pressed the button that it did not work.
+_PRESSED: Final[Mapping[int, Answer]] = MappingProxyType(
+    {
+        200: _answer(200),
+        400: _answer(400, b"no payload\n"),
+        401: _answer(401, b"signature does not match\n"),
+        503: _answer(503, b"too many at once\n", _RETRY_AFTER),
+    }
+)
+_POST_ONLY: Final = _answer(405, b"", (b"allow", b"POST"), closes=True)
 _FAILED: Final = _answer(500, b"internal error\n")
 _UNREAD: Final[Mapping[int, Answer]] = MappingProxyType(
     {
@@ -101,6 +124,7 @@ _UNREAD: Final[Mapping[int, Answer]] = MappingProxyType(
 
 def public_app(
     receiver: Receiver,
+    slack: SlackReceiver | None = None,
     *,
     max_body_bytes: int = MAX_BODY_BYTES,
     body_seconds: float = BODY_SECONDS,
@@ -109,8 +133,11 @@ def public_app(
     """The app of the public listener. A body may be `max_body_bytes` long and take `body_seconds` in all.
 
     Bodies that arrive in pieces are refused by 503 while they would hold more than `most_buffered_bytes` together.
+    Without `slack` its route is none.
     """
-    return _PublicApp(receiver, max_body_bytes, body_seconds, most_buffered_bytes)
+    if slack is None:
+        return _PublicApp(receiver, max_body_bytes, body_seconds, most_buffered_bytes)
+    return _WithSlack(slack, receiver, max_body_bytes, body_seconds, most_buffered_bytes)
 
 
 class _UnreadError(Exception):
@@ -298,15 +325,66 @@ class _PublicApp:
                 return b"".join(pieces)
             message = await receive()
 
-    def _log_once(self, error: Exception) -> None:
+    def _log_once(self, error: Exception, message: str = _TOLD_META) -> None:
         """Log each kind of error once, without its text: that may quote the body."""
         kind = (type(error).__name__, *_places(error))
         if kind in self._kinds_logged or len(self._kinds_logged) >= MOST_KINDS_LOGGED:
             return
         self._kinds_logged.add(kind)
-        log.error(
-            "webhook could not be taken in, Meta is told to repeat it", extra={"error": kind[0], "at": list(kind[1:])}
-        )
+        log.error(message, extra={"error": kind[0], "at": list(kind[1:])})
+
+
+class _WithSlack(_PublicApp):
+    """Slack's route besides, at no cost to the others: posts that go the short way never come here."""
+
+    __slots__ = ("_slack",)
+
+    def __init__(
+        self,
+        slack: SlackReceiver,
+        receiver: Receiver,
+        max_body_bytes: int,
+        body_seconds: float,
+        most_buffered_bytes: int,
+    ) -> None:
+        super().__init__(receiver, max_body_bytes, body_seconds, most_buffered_bytes)
+        self._slack = slack
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        way = self._press if scope["path"] == SLACK_ROUTE else super().__call__
+        return way(scope, receive, send)
+
+    async def _press(self, scope: Scope, receive: Receive, send: Send) -> None:
+        pieces: list[bytes] = []
+        try:
+            answer = await self._pressed(scope, receive, pieces)
+        except _UnreadError as refused:
+            answer = _UNREAD[refused.code]
+        except _GoneError:
+            return
+        finally:
+            self._buffered_bytes -= sum(map(len, pieces))
+        await send(answer.start)
+        await send(answer.body)
+        if answer.lingers:
+            await _see_off(receive)
+            await send(_END)
+
+    async def _pressed(self, scope: Scope, receive: Receive, pieces: list[bytes]) -> Answer:
+        if scope["method"] != "POST":
+            return _POST_ONLY
+        headers: Headers = scope["headers"]
+        for name, value in headers:
+            if name == _LENGTH and (len(value) > _LONGEST_LENGTH or int(value) > MAX_SLACK_BODY_BYTES):
+                raise _UnreadError(413)
+        body = await self._read(receive, pieces)
+        if len(body) > MAX_SLACK_BODY_BYTES:
+            raise _UnreadError(413)
+        try:
+            return _PRESSED[await self._slack.receive(headers, body)]
+        except Exception as error:  # noqa: BLE001 - the edge: the sender learns nothing of it
+            self._log_once(error, _TOLD_SLACK)
+            return _FAILED
 
 
 def _places(error: BaseException) -> list[str]:
