@@ -28,11 +28,12 @@ from wamon.core.ports import signals_by_name
 from wamon.core.state import Monitored
 from wamon.core.targets import AccountTarget
 from wamon.core.timing import Clock, SystemClock
-from wamon.daemon import HISTORY_KEPT, PRUNE, TICK, Daemon, build_notifiers, senders, tick_interval
+from wamon.daemon import HISTORY_KEPT, PRUNE, TICK, Daemon, senders, tick_interval
 from wamon.metrics.instruments import INSTRUMENTS
 from wamon.polling import Watch
 from wamon.probes import account, app, token
 from wamon.probes.account import WEBHOOK_SUBSCRIBED
+from wamon.receivers import build_notifiers
 from wamon.rules import BY_WEBHOOKS_ONLY, RULES
 from wamon.signals import SIGNALS
 from wamon.sim.entities import Number
@@ -502,6 +503,7 @@ BOT = {"slack_bot_token": "xoxb-1", "slack_channel": "#alerts"}
         (WEBHOOK, ["slack_webhook"]),
         (BOT, ["slack_bot"]),
         ({**WEBHOOK, **BOT}, ["slack_webhook", "slack_bot"]),
+        ({**BOT, "webhook_url": "https://pager.example/in"}, ["slack_bot", "webhook"]),
         ({"alerting_mode": "prometheus"}, []),
         ({**WEBHOOK, **BOT, "alerting_mode": "prometheus"}, []),
     ],
@@ -509,7 +511,7 @@ BOT = {"slack_bot_token": "xoxb-1", "slack_channel": "#alerts"}
 def test_receivers_follow_from_the_configuration(
     tmp_path: Path, configured: dict[str, str], receivers: list[str]
 ) -> None:
-    assert list(build_notifiers(Bench(tmp_path, **configured).settings)) == receivers
+    assert list(build_notifiers(Bench(tmp_path, **configured).settings, RULES)) == receivers
 
 
 def test_with_prometheus_alerting_alerts_are_judged_and_nobody_is_told(tmp_path: Path) -> None:

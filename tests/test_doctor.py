@@ -14,10 +14,11 @@ from tests.sim.callers import HTTPX_ERRORS
 from wamon import __version__
 from wamon.config.settings import Settings
 from wamon.core.alerting import Severity
-from wamon.daemon import build_client, build_notifiers
+from wamon.daemon import build_client
 from wamon.doctor import BY_SEVERITY, CHECKS, RECEIVER_TITLE, Finding, Status, examine, examine_receivers, worst
 from wamon.graph.quota import QuotaBudget
 from wamon.metrics.instruments import Instruments
+from wamon.receivers import build_notifiers
 from wamon.rules import RULES
 from wamon.sim.entities import MANAGEMENT, MESSAGING
 from wamon.sim.graph import graph_app
@@ -27,7 +28,7 @@ from wamon.sim.world import World
 
 # Rules that judge a past, which a command that looks once does not have: how long nobody answered, and a clock that
 # jumped while somebody watched it.
-NEED_A_PAST = {"WamonCannotSee", "WamonClockJumped"}
+NEED_A_PAST = {"WamonCannotSee", "WamonGraphUnreachable", "WamonClockJumped"}
 
 # Rules that judge what only webhooks tell, which a command that does not listen never hears: what becomes of messages,
 # account events, and whether webhooks come and can be believed. What stands at Meta now (a review, a payment that
@@ -524,7 +525,7 @@ def receivers_of(surgery: Surgery, channel: SlackChannel, **changes: str) -> tup
     async def ask() -> tuple[Finding, ...]:
         async with serve(slack_app(channel)) as url:
             settings = surgery.settings(**{key: value.format(url=url) for key, value in changes.items()})
-            notifiers = build_notifiers(settings)
+            notifiers = build_notifiers(settings, RULES)
             try:
                 return await examine_receivers(notifiers.values())
             finally:

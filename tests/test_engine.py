@@ -14,6 +14,7 @@ import pytest
 from tests.fakes import START, FakeClock
 from wamon.core.errors import StoreError
 from wamon.core.health import Reading, Subject
+from wamon.core.manner import Manner
 from wamon.core.ports import signals_by_name
 from wamon.core.state import Changes, Event, Monitored, Polled, State, Ticked
 from wamon.core.step import Policy
@@ -78,7 +79,7 @@ class Bench:
         self.on_publish: Callable[[State, Changes], None] = lambda _state, _changes: None
         self.engine = Engine(
             store=self.store,
-            policy=Policy(rules=RULES, receivers=("slack",), tick_interval=MINUTE),
+            policy=Policy(rules=RULES, manner=Manner(receivers=("slack",)), tick_interval=MINUTE),
             clock=clock,
             observer=self.counts,
             publish=self._publish,

@@ -20,6 +20,7 @@ from wamon.core.books import Tally, TallyKey
 from wamon.core.delivery import Update
 from wamon.core.errors import StoreError
 from wamon.core.health import Subject
+from wamon.core.manner import Manner
 from wamon.core.ports import Quarantined, signals_by_name
 from wamon.core.state import Changes, Monitored, State, Ticked
 from wamon.core.step import Policy
@@ -127,7 +128,7 @@ async def a_desk(folder: Path, *, clock: FakeClock | None = None) -> AsyncIterat
 
     engine = Engine(
         store=store,
-        policy=Policy(rules=RULES, receivers=("test",), tick_interval=timedelta(seconds=15)),
+        policy=Policy(rules=RULES, manner=Manner(receivers=("test",)), tick_interval=timedelta(seconds=15)),
         clock=clock,
         observer=_Quiet(),
         publish=publish,

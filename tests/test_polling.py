@@ -50,7 +50,7 @@ class Listening(Engine):
     def __init__(self, store: SqliteStore, clock: FakeClock) -> None:
         super().__init__(
             store=store,
-            policy=Policy(rules=(), receivers=(), tick_interval=MINUTE),
+            policy=Policy(rules=(), tick_interval=MINUTE),
             clock=clock,
             observer=Silence(),
             publish=lambda _state, _changes: None,

@@ -7,7 +7,7 @@ import pytest
 
 from wamon import reference
 from wamon.config.rules import dataclass_keys
-from wamon.config.schema import AccountTable, AppTable, Keys
+from wamon.config.schema import TABLES, AccountTable, AppTable, Keys
 from wamon.config.sources import SECRET_KEYS, variable
 from wamon.core import error_codes
 from wamon.metrics.reference import metric_rows
@@ -135,7 +135,7 @@ def test_every_configuration_key_and_variable_occurs() -> None:
 
     keys = set(Keys.model_fields) | set(AccountTable.model_fields) | set(AppTable.model_fields)
     keys |= {f"{key}_file" for key in SECRET_KEYS}
-    variables = {variable(key) for key in Keys.model_fields if key not in ("accounts", "apps", "rules")}
+    variables = {variable(key) for key in Keys.model_fields if key not in TABLES}
     missing = [key for key in keys if not re.search(rf"`(\[\[|\[)?{key}\b", text)]
     assert missing == []
     assert [name for name in variables if f"`{name}`" not in text] == []

@@ -15,7 +15,7 @@ from wamon.config.settings import AccountSettings, Settings
 from wamon.config.values import Listen
 from wamon.core import watch
 from wamon.core.health import Snapshot, Subject, SubjectKind
-from wamon.core.ports import Notifier, Probe, signals_by_name
+from wamon.core.ports import Probe, signals_by_name
 from wamon.core.state import Changes, Monitored, State, Ticked
 from wamon.core.step import Policy
 from wamon.core.targets import AccountTarget, Target
@@ -27,26 +27,34 @@ from wamon.graph.quota import QuotaBudget
 from wamon.intake import Intake, Sender
 from wamon.metrics.exposition import Exposition
 from wamon.metrics.instruments import Instruments, Scrape
-from wamon.notify.log import LogNotifier
-from wamon.notify.message import Links
+from wamon.notify.alertmanager import peer_name
+from wamon.notify.details import Links
+from wamon.notify.heartbeat import Heartbeat
+from wamon.notify.message import Composer
 from wamon.notify.outbox import Outbox
-from wamon.notify.slack import SlackBot, SlackWebhook
+from wamon.operating import Operations
 from wamon.polling import Poller, Watch
 from wamon.probes import PROBES, account, api_version, app, templates, token
+from wamon.receivers import build_buttons, build_notifiers, build_push, fallbacks, has_buttons, manner
 from wamon.rules import BY_WEBHOOKS_ONLY, RULES
 from wamon.schedule import Job, Scheduler
 from wamon.signals import SIGNALS
 from wamon.store import SqliteStore
+from wamon.vitals import Vitals
 from wamon.web.landing import Health, Landing, landing
 from wamon.web.private import private_app
 from wamon.web.public import public_app
 from wamon.web.server import bind, serve
+from wamon.weekly import WeeklyDigest
 
 log = logging.getLogger(__name__)
 
 TICK = "tick"
 PRUNE = "prune"
-BUILTIN = "builtin"
+HEARTBEAT = "heartbeat"
+DIGEST = "digest"
+HEARTBEAT_EVERY = timedelta(minutes=1)
+DIGEST_EVERY = timedelta(minutes=5)
 # A year to compare with, and a month to do it in.
 HISTORY_KEPT = timedelta(days=396)
 # A clock that jumped is often set right again soon; until then nothing is forgotten by it.
@@ -71,21 +79,27 @@ class Daemon:
         self._clock = clock
         self.version = settings.version(settings.versions, clock.now())
         self.rules = settings.bound_rules(RULES)
-        self.notifiers = build_notifiers(settings)
+        self.notifiers = build_notifiers(settings, self.rules)
+        self.manner = manner(settings, self.rules)
         self.instruments = Instruments(
-            version=__version__, clock=clock, probes=[probe.name for probe in PROBES], receivers=self.notifiers
+            version=__version__,
+            clock=clock,
+            probes=[probe.name for probe in PROBES],
+            receivers=self.notifiers,
+            peers=[peer_name(url) for url in settings.alertmanager_urls],
         )
         self.exposition = Exposition(
             SIGNALS,
             rules=self.rules,
             probes=PROBES,
             mode=settings.alerting_mode,
+            modes=settings.rule_modes,
             max_series=settings.metrics_max_series,
         )
         self.store = SqliteStore(settings.database)
         self.engine = Engine(
             store=self.store,
-            policy=Policy(rules=self.rules, receivers=tuple(self.notifiers), tick_interval=tick_interval(settings)),
+            policy=Policy(rules=self.rules, manner=self.manner, tick_interval=tick_interval(settings)),
             clock=clock,
             observer=self.instruments,
             publish=self._publish,
@@ -113,16 +127,57 @@ class Daemon:
             observer=self.instruments,
             ask_poll=lambda waba_id: self.poller.hint(Subject.waba(waba_id)),
         )
+        links = Links(runbooks=settings.runbook_url, page=settings.page_url)
         self.outbox = Outbox(
             store=self.store,
             notifiers=self.notifiers,
-            rules=self.rules,
-            links=Links(),
+            words=Composer(
+                rules=self.rules,
+                links=links,
+                mention=settings.slack_escalation_mention,
+                has_buttons=has_buttons(settings),
+            ),
             state=lambda: self.engine.state,
             clock=clock,
             random=random,
             observer=self.instruments,
+            fallbacks=fallbacks(settings),
         )
+        self.operations = Operations(
+            engine=self.engine,
+            store=self.store,
+            rules=self.rules,
+            manner=self.manner,
+            receivers=self.notifiers,
+            clock=clock,
+            random=random,
+        )
+        self.buttons = build_buttons(
+            settings, self.notifiers, self.operations.pressed, clock=clock, random=random, observer=self.instruments
+        )
+        self.vitals = Vitals(self.store, ailments=self._ailments, clock=clock)
+        self.weekly: WeeklyDigest | None = None
+        if settings.weekly_digest is not None:
+            self.weekly = WeeklyDigest(
+                settings.weekly_digest, engine=self.engine, store=self.store, rules=self.rules, clock=clock
+            )
+        self.push = build_push(
+            settings,
+            self.rules,
+            self.manner,
+            state=lambda: self.engine.state,
+            recent=lambda since: self.store.transitions(since=since),
+            is_well=self.vitals,
+            links=links,
+            clock=clock,
+            random=random,
+            observer=self.instruments,
+        )
+        self.heartbeat: Heartbeat | None = None
+        if settings.heartbeat_url:
+            self.heartbeat = Heartbeat(
+                settings.heartbeat_url, is_well=self.vitals, clock=clock, observer=self.instruments
+            )
         self.scrape = Scrape(self.exposition, self.instruments)
         # Not by the wall clock, whose jumps say nothing about us.
         self._ticked_at = clock.monotonic()
@@ -145,7 +200,8 @@ class Daemon:
         with contextlib.ExitStack() as sockets:
             sock = sockets.enter_context(bind(*_place(self._settings.private_listen)))
             public = None
-            if self._settings.webhook_apps():
+            requests = self.buttons.requests if self.buttons else None
+            if self._settings.webhook_apps() or requests is not None:
                 place = _place(self._settings.public_listen)
                 public = sockets.enter_context(bind(*place, key="WAMON_PUBLIC_LISTEN"))
             async with self.opened(), asyncio.TaskGroup() as tasks:
@@ -162,17 +218,30 @@ class Daemon:
                 )
                 for warning in self._settings.warnings(self._clock.now()):
                     log.warning("configuration", extra={"warning": warning})
-                app = private_app(scrape=self.scrape, health=self.health, landing=self.landing)
+                app = private_app(
+                    scrape=self.scrape,
+                    health=self.health,
+                    landing=self.landing,
+                    operations=self.operations,
+                    bearer_token=self._settings.private_bearer_token,
+                )
                 running = [
                     tasks.create_task(serve(app, sock), name="private listener"),
                     tasks.create_task(self.outbox.run(), name="outbox"),
+                    tasks.create_task(self.engine.keep_desk(), name="desk"),
                     tasks.create_task(self._watch(), name="scheduler"),
                 ]
+                if self.push is not None:
+                    running.append(tasks.create_task(self.push.run(), name="push"))
+                if self.buttons is not None:
+                    running.append(tasks.create_task(self.buttons.run(), name="buttons"))
                 if public is not None:
                     # The last to start is the first to stop: who still sends is answered while all else works.
-                    receiver = serve(public_app(self.intake), public, is_public=True)
+                    receiver = serve(public_app(self.intake, requests), public, is_public=True)
                     running.append(tasks.create_task(receiver, name="public listener"))
-                    receiving(_url(public))
+                    if apps := self._settings.webhook_apps():
+                        self.vitals.listen(_url(public), apps[0].verify_token or "")
+                        receiving(_url(public))
                 listening(url)
                 await stop.wait()
                 log.info("stopping")
@@ -187,6 +256,9 @@ class Daemon:
             stack.push_async_callback(self.client.close)
             for notifier in self.notifiers.values():
                 stack.push_async_callback(notifier.close)
+            for part in (self.vitals, self.heartbeat, self.push):
+                if part is not None:
+                    stack.push_async_callback(part.close)
             await self.store.open()
             stack.push_async_callback(self.store.close)
             await self.engine.start(signals_by_name(SIGNALS), self.monitored())
@@ -240,7 +312,14 @@ class Daemon:
         interval = tick_interval(self._settings)
         tick = Job(name=TICK, interval=interval, first_after=interval, run=self.tick)
         prune = Job(name=PRUNE, interval=timedelta(days=1), first_after=timedelta(hours=1), run=self.prune)
-        return (tick, prune, *self.poller.jobs(self.watches()))
+        others = []
+        if self.heartbeat is not None:
+            every = HEARTBEAT_EVERY
+            others.append(Job(name=HEARTBEAT, interval=every, first_after=every, run=self.heartbeat.beat))
+        if self.weekly is not None:
+            every = DIGEST_EVERY
+            others.append(Job(name=DIGEST, interval=every, first_after=every, run=self.weekly.post))
+        return (tick, prune, *others, *self.poller.jobs(self.watches()))
 
     async def first_round(self) -> None:
         """Ask everything once, so that a start does not look blind for an interval."""
@@ -313,7 +392,16 @@ class Daemon:
         is_alive = self._clock.monotonic() - self._ticked_at < patience.total_seconds()
         waiting = () if self._is_first_round_done else ("the first look at every account is not done yet",)
         refused = dict.fromkeys(problem for problem in (self.engine.problem, self.intake.problem) if problem)
-        return Health(is_healthy=is_alive, not_ready_reasons=(*waiting, *refused, *self.outbox.problems))
+        pushing = () if self.push is None else tuple(f"alertmanager: {problem}" for problem in self.push.problems)
+        pressing = () if self.buttons is None else self.buttons.problems
+        reasons = (*waiting, *refused, *self.outbox.problems, *pushing, *pressing)
+        return Health(is_healthy=is_alive, not_ready_reasons=reasons)
+
+    def _ailments(self) -> tuple[str, ...]:
+        """Why nobody should rely on this wamon, in words."""
+        health = self.health()
+        hung = () if health.is_healthy else ("the scheduler does not tick",)
+        return (*hung, *health.not_ready_reasons)
 
     def landing(self) -> Landing:
         return landing(
@@ -327,8 +415,10 @@ class Daemon:
 
     def _publish(self, state: State, changes: Changes) -> None:
         self.exposition.publish(state, changes)
-        if changes.transitions:
+        if changes.announcements or changes.groups:
             self.outbox.wake()
+        if self.push is not None and (changes.transitions or changes.alerts):
+            self.push.wake()
 
 
 def _watch(probe: Probe[Any], target: Target, interval: timedelta) -> Watch:
@@ -381,18 +471,6 @@ def build_client(
         transport=transport,
         learned_app_id=learned_app_id,
     )
-
-
-def build_notifiers(settings: Settings) -> Mapping[str, Notifier]:
-    """The receivers of alerts by name: Slack where it is configured, else the log; nobody when Prometheus alerts."""
-    if settings.alerting_mode != BUILTIN:
-        return {}
-    found: list[Notifier] = []
-    if settings.slack_webhook_url:
-        found.append(SlackWebhook(settings.slack_webhook_url))
-    if settings.slack_bot:
-        found.append(SlackBot(settings.slack_bot.token, settings.slack_bot.channel, base_url=settings.slack_base_url))
-    return {notifier.name: notifier for notifier in found or [LogNotifier()]}
 
 
 def senders(settings: Settings) -> tuple[Sender, ...]:

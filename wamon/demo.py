@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,6 +20,7 @@ from rich.text import Text
 from wamon.config.load import load_settings
 from wamon.core import books
 from wamon.core.alerting import TransitionKind
+from wamon.core.desk import TransitionId
 from wamon.core.timing import Clock, SystemClock
 from wamon.daemon import Daemon
 from wamon.rules import RULES, delivery_pace
@@ -35,6 +37,8 @@ from wamon.sim.world import World
 SPEED = 300.0
 POLL_INTERVAL_SECONDS = 300
 NAMES = ("market", "deliveries")
+META = "Meta"
+MANAGERS, MANAGERS_ID = "managers", "C0MANAGERS"
 VERIFY_TOKEN = "demo-verify-token"  # noqa: S105  known to both sides of one process
 # The same messages with every demo, so that their failures are the ones that the story tells of.
 SEED = 3
@@ -44,6 +48,8 @@ SENDER_STEP_SECONDS = 15.0
 SETTLING_REAL_SECONDS = 30.0
 SETTLING_LOOK_SECONDS = 30.0
 LAST_TICKS_SECONDS = 240.0
+MUTES = (TransitionKind.INHIBITED, TransitionKind.SILENCED)
+MOST_TRANSITIONS = 10_000
 SAMPLE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="([^"]*)"')
 
@@ -66,17 +72,26 @@ class Narrator:
         if expect is not None:
             self._say("", "", f"to come: {expect}", style="dim")
 
-    def told(self, message: SlackMessage) -> None:
+    def told(self, message: SlackMessage, who: str = "Slack") -> None:
+        """A message came; an edit of one is not worth a line."""
+        if message.edits:
+            return
         headline = message.text.splitlines()[0]
         self.headlines.append(headline)
         word = headline.split(maxsplit=1)[0]
-        self._say("Slack", "bold magenta", headline, style=COLOURS.get(word, ""))
+        where = "in the thread: " if message.thread_ts else ""
+        self._say(who, "bold magenta", f"{where}{headline}", style=COLOURS.get(word, ""))
+
+    def did(self, who: str, narration: str, expect: str | None) -> None:
+        self._say(who, "bold cyan", narration)
+        if expect is not None:
+            self._say("", "", f"to come: {expect}", style="dim")
 
     def _say(self, who: str, who_style: str, words: str, *, style: str = "") -> None:
         stamp = _story_time(self.clock.now() - self.started_at) if who else ""
         line = Table.grid(padding=(0, 1))
         line.add_column(width=6, style="dim")
-        line.add_column(width=5)
+        line.add_column(width=9)
         line.add_column(overflow="fold")
         line.add_row(stamp, Text(who, style=who_style), Text(words, style=style))
         self.console.print(line)
@@ -99,8 +114,8 @@ class Stage:
 async def play(*, is_once: bool, console: Console, stop: asyncio.Event, speed: float = SPEED) -> bool:
     """Play the story; whether the books balance in the end.
 
-    They do when every announced transition came to Slack exactly once, no alert is left open, and wamon has counted
-    each status that Meta told exactly once.
+    They do when every announced transition that was not held back came to Slack exactly once, no alert is left open,
+    and wamon has counted each status that Meta told exactly once.
 
     With `is_once` that is all, else wamon goes on until `stop`. Stopped early, there are no books to check: True.
     """
@@ -141,11 +156,13 @@ async def _staged(clock: Clock, console: Console) -> AsyncIterator[Stage]:
     )
     narrator = Narrator(console, clock, clock.now())
     channel = SlackChannel(now=clock.now, on_message=narrator.told)
+    managers = channel.workspace.add_channel(MANAGERS, MANAGERS_ID)
+    managers.on_message = partial(narrator.told, who=f"#{MANAGERS}")
     async with sender, serve(graph_app(world)) as graph_url, serve(slack_app(channel)) as slack_url:
         with tempfile.TemporaryDirectory(prefix="wamon-demo-") as name:
             folder = Path(name)
             file = folder / "wamon.toml"
-            text = _configuration(world, folder, graph_url, f"{slack_url}{channel.webhook_path}")
+            text = _configuration(world, folder, graph_url, slack_url, channel)
             file.write_text(text, encoding="utf-8")
             settings = load_settings(file, {}, rules=RULES)
             daemon = Daemon(settings, clock=clock, random=random.Random())
@@ -161,13 +178,18 @@ async def _staged(clock: Clock, console: Console) -> AsyncIterator[Stage]:
             )
 
 
-def _configuration(world: World, folder: Path, graph_url: str, webhook_url: str) -> str:
+def _configuration(world: World, folder: Path, graph_url: str, slack_url: str, channel: SlackChannel) -> str:
     """A wamon.toml as a user would write it, with the simulated places."""
     app, token = next(iter(world.apps.values())), next(iter(world.tokens.values()))
     accounts = zip(NAMES, world.wabas, strict=True)
     lines = [
         f'graph_base_url = "{graph_url}"',
-        f'slack_webhook_url = "{webhook_url}"',
+        f'slack_base_url = "{slack_url}/api"',
+        f'slack_bot_token = "{channel.workspace.bot_token}"',
+        f'slack_app_token = "{channel.workspace.app_token}"',
+        f'slack_channel = "{channel.id}"',
+        'slack_escalation_mention = "<!here>"',
+        f'escalation_receiver = "slack_bot:{MANAGERS_ID}"',
         f'database = "{folder / "wamon.db"}"',
         'private_listen = "127.0.0.1:0"',
         'public_listen = "127.0.0.1:0"',
@@ -214,7 +236,12 @@ async def _tell(stage: Stage, stop: asyncio.Event) -> bool:
         if await _stopped_within(stop, stage.clock, at - stage.clock.now()):
             return False
         beat.act(stage.world)
-        stage.narrator.happened(beat.narration, beat.expect)
+        if beat.who == META:
+            stage.narrator.happened(beat.narration, beat.expect)
+        else:
+            stage.narrator.did(beat.who, beat.narration, beat.expect)
+        if beat.at_slack is not None:
+            await beat.at_slack(stage.channel)
     return True
 
 
@@ -244,8 +271,15 @@ async def _settle(stage: Stage) -> None:
             while not (stage.traffic.is_quiet and stage.sender.is_idle):
                 await stage.clock.sleep(SETTLING_LOOK_SECONDS)
             await stage.clock.sleep(LAST_TICKS_SECONDS)
-            while (await stage.daemon.store.outbox_figures()).due:
+            while await _owes(stage):
                 await stage.clock.sleep(SETTLING_LOOK_SECONDS)
+
+
+async def _owes(stage: Stage) -> bool:
+    """Whether something is still to be sent, edited, or waits for company."""
+    figures = await stage.daemon.store.outbox_figures()
+    waits = any(group.pending for group in stage.daemon.engine.state.desk.groups.values())
+    return bool(figures.due or figures.sending or figures.edits or waits)
 
 
 def _sum_up_webhooks(console: Console, stage: Stage) -> bool:
@@ -288,28 +322,50 @@ def _sum_up_webhooks(console: Console, stage: Stage) -> bool:
 
 
 async def _sum_up_alerts(console: Console, stage: Stage) -> bool:
-    """Print what was told; whether every announced transition reached Slack exactly once and no alert is left open."""
-    announced = [transition for transition in await stage.daemon.store.transitions() if transition.is_announced]
-    table = _table("\nWhat wamon told", "alert", "opened", "raised", "resolved")
+    """Print what was told; whether each transition was told once to each who should know, and nothing is left open."""
+    store = stage.daemon.store
+    transitions = await store.transitions(limit=MOST_TRANSITIONS)
+    announced = [transition for transition in transitions if transition.is_announced]
+    table = _table("\nWhat wamon told", "alert", "opened", "raised", "resolved", "held back")
     rules = {rule.name: rule for rule in stage.daemon.rules}
-    counts = Counter((transition.rule, transition.kind) for transition in announced)
+    arrived = await store.arrived()
+    muted = {(each.key, each.episode) for each in transitions if each.kind in MUTES}
+    counts: Counter[tuple[str, TransitionKind]] = Counter()
+    held: Counter[str] = Counter()
+    is_balanced = bool(announced)
+    for each in announced:
+        times = arrived.get(TransitionId(each.key, each.episode, each.ordinal), {})
+        counts[each.rule, each.kind] += bool(times)
+        held[each.rule] += not times
+        is_told = bool(times) or (each.key, each.episode) in muted
+        is_balanced = is_balanced and is_told and all(count == 1 for count in times.values())
     for rule in dict.fromkeys(transition.rule for transition in announced):
         kinds = (TransitionKind.OPEN, TransitionKind.RAISE, TransitionKind.CLOSE)
         names = " / ".join(dict.fromkeys(rules[rule].alertnames.values()))
-        table.add_row(names, *(str(counts[rule, kind] or "-") for kind in kinds))
+        table.add_row(names, *(str(counts[rule, kind] or "-") for kind in kinds), str(held[rule] or "-"))
     console.print(table)
-    told = len(stage.channel.messages)
+    channels = stage.channel.workspace.channels
+    messages = [message for channel in channels for message in channel.messages]
+    roots, edits = sum(message.thread_ts is None for message in messages), sum(message.edits for message in messages)
     series = sum(not line.startswith(b"#") for line in stage.daemon.exposition.text().splitlines())
     console.print(
-        f"\n{len(stage.world.calls)} Graph calls, {series} series of the account on /metrics, "
-        f"{len(announced)} announced transitions, {told} Slack messages."
+        f"\n{len(stage.world.calls)} Graph calls, {series} series of the account on /metrics; "
+        f"{len(announced)} announced transitions: {roots} Slack messages, {len(messages) - roots} replies in their "
+        f"threads, {edits} edits."
     )
+    references = Counter(_reference(message) for message in messages)
+    is_balanced = is_balanced and references.most_common(1)[0][1] == 1
     still_open = [alert for alert in stage.daemon.engine.state.alerts.values() if alert.is_open]
-    if told == len(announced) and announced and not still_open:
+    if is_balanced and not still_open:
         return True
     names = ", ".join(sorted(alert.rule for alert in still_open)) or "none"
     console.print(f"The books do not balance; alerts that are still open: {names}.", style="bold red")
     return False
+
+
+def _reference(message: SlackMessage) -> object:
+    payload = (message.metadata or {}).get("event_payload")
+    return payload.get("reference") if isinstance(payload, dict) else None
 
 
 def _table(title: str, first: str, *others: str) -> Table:

@@ -4,16 +4,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from wamon.core.errors import StoreError
 from wamon.core.health import Signal, Value
 from wamon.core.ports import Store
-from wamon.core.state import Changes, Event, Monitored, Started, State
+from wamon.core.state import Changes, Event, Monitored, Started, State, Woken
 from wamon.core.step import Policy, step
 from wamon.core.timing import Clock, Moment
 
 log = logging.getLogger(__name__)
+
+# However far off what the desk waits for is, the clock may be set meanwhile; and a store that refuses gets a rest.
+LONGEST_WAIT_SECONDS: Final = 60.0
+REFUSED_WAIT_SECONDS: Final = 5.0
 
 
 class EngineObserver(Protocol):
@@ -42,6 +46,7 @@ class Engine:
         self._observer = observer
         self._publish = publish
         self._turn = asyncio.Lock()
+        self._published = asyncio.Event()
         self._state = State()
         self._problem: str | None = None
 
@@ -84,6 +89,25 @@ class Engine:
             self._problem = None
         return True
 
+    async def keep_desk(self) -> None:
+        """Let the desk do what it waits for when its time comes, until cancelled."""
+        while True:
+            self._published.clear()
+            next_at = self._state.desk.next_at
+            wait = LONGEST_WAIT_SECONDS if next_at is None else (next_at - self._clock.now()).total_seconds()
+            if wait > 0:
+                await self._rest(min(wait, LONGEST_WAIT_SECONDS))
+            elif not await self.observe(lambda moment: Woken(moment=moment)):
+                await self._clock.sleep(REFUSED_WAIT_SECONDS)
+
+    async def _rest(self, seconds: float) -> None:
+        """Until then, or until something else was published."""
+        async with asyncio.TaskGroup() as group:
+            waits = {group.create_task(self._published.wait()), group.create_task(self._clock.sleep(seconds))}
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for task in waits:
+                task.cancel()
+
     async def _take(self, event: Callable[[Moment], Event]) -> None:
         async with self._turn:
             state, changes = step(self._state, event(self._clock.moment()), self._policy)
@@ -91,6 +115,7 @@ class Engine:
             await self._store.commit(changes)
             self._observer.committed(self._clock.monotonic() - started)
             self._state = state
+            self._published.set()
             _tell(changes)
             self._publish(state, changes)
 

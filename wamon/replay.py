@@ -160,7 +160,7 @@ class _Stage:
         self._store = SqliteStore(folder / "replay.db", synchronous="OFF", clock=self._clock)
         self._engine = Engine(
             store=self._store,
-            policy=Policy(rules=rules, receivers=(), tick_interval=TICK),
+            policy=Policy(rules=rules, tick_interval=TICK),
             clock=self._clock,
             observer=_Unobserved(),
             publish=self._published,

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.crash.hurry import HurriedClock
 from wamon.sim.entities import Waba
 from wamon.sim.graph import graph_app
 from wamon.sim.serve import serve
@@ -34,6 +35,7 @@ class Lab:
     channel: SlackChannel
     slack_url: str
     environment: Mapping[str, str]
+    clock: HurriedClock | None = None
     started: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     @property
@@ -45,10 +47,11 @@ class Lab:
         return self.folder / "wamon.db"
 
     async def start(self) -> asyncio.subprocess.Process:
-        """A `wamon run`; its log goes to log.txt."""
+        """A `wamon run`, by the lab's clock if it has one; its log goes to log.txt."""
+        command = ["wamon", "run"] if self.clock is None else ["tests.crash.hurry", *self.clock.arguments]
         with (self.folder / "log.txt").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "wamon", "run", cwd=self.folder, env=self.environment, stderr=log
+                sys.executable, "-m", *command, cwd=self.folder, env=self.environment, stderr=log
             )
         self.started.append(process)
         return process
@@ -88,15 +91,23 @@ class Lab:
 
 @asynccontextmanager
 async def lab(
-    folder: Path, *, is_bot: bool = False, tables: str = "", settings: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    is_bot: bool = False,
+    tables: str = "",
+    settings: Mapping[str, str] | None = None,
+    speed: float | None = None,
 ) -> AsyncIterator[Lab]:
     """Serve a small world and a Slack, in a folder that is made.
 
-    `tables` is the text of a wamon.toml, `settings` are more of them by their keys.
+    `tables` is the text of a wamon.toml, `settings` are more of them by their keys. With a `speed` everybody here lives
+    by one clock that is so much faster than the world's; what waits for an answer still does so by the world's.
     """
     _prepare(folder, tables)
-    world, channel = World.small(_now), SlackChannel(now=_now)
-    async with serve(graph_app(world)) as graph_url, serve(slack_app(channel)) as slack_url:
+    clock = None if speed is None else HurriedClock.starting(speed)
+    now, sleep = (_now, asyncio.sleep) if clock is None else (clock.now, clock.sleep)
+    world, channel = World.small(now), SlackChannel(now=now, limits=False)
+    async with serve(graph_app(world, sleep=sleep)) as graph_url, serve(slack_app(channel, sleep=sleep)) as slack_url:
         app, token = next(iter(world.apps.values())), next(iter(world.tokens.values()))
         given = {
             "waba_id": next(iter(world.wabas)),
@@ -116,6 +127,7 @@ async def lab(
             world=world,
             channel=channel,
             slack_url=slack_url,
+            clock=clock,
             environment=our_environment() | {f"WAMON_{key.upper()}": value for key, value in given.items()},
         )
         try:
@@ -141,7 +153,8 @@ def _slack(channel: SlackChannel, url: str, *, is_bot: bool) -> Mapping[str, str
     if is_bot:
         return {
             "slack_bot_token": channel.bot_token,
-            "slack_channel": f"#{channel.name}",
+            # By its id: the history of a channel that is given by name cannot be asked for after a start.
+            "slack_channel": channel.id,
             "slack_base_url": f"{url}/api",
         }
     return {"slack_webhook_url": f"{url}{channel.webhook_path}"}

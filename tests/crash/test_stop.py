@@ -23,9 +23,10 @@ def test_stop_while_meta_has_not_answered_is_clean(tmp_path: Path) -> None:
     assert asyncio.run(story()) == 0
 
 
-def test_stop_while_slack_has_not_answered_notes_what_was_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_bot", [False, True], ids=["webhook", "bot"])
+def test_stop_while_slack_has_not_answered_notes_what_was_told(tmp_path: Path, is_bot: bool) -> None:
     async def story() -> None:
-        async with lab(tmp_path / "lab") as it:
+        async with lab(tmp_path / "lab", is_bot=is_bot) as it:
             it.channel.faults.add("slow", seconds=2)
             it.world.number(it.waba.number_ids[0]).quality_rating = "RED"
             process = await it.start()
@@ -33,12 +34,15 @@ def test_stop_while_slack_has_not_answered_notes_what_was_told(tmp_path: Path) -
             async with asyncio.timeout(STOP_SECONDS):
                 assert await it.stop(process) == 0
             assert it.query("SELECT state, attempts FROM outbox") == [("done", 1)]
+            told = [message.ts for message in it.channel.messages]
+            assert len(told) == 1
+            assert it.query("SELECT message_id FROM threads") == [(ts,) for ts in told if is_bot]
 
             asked = len(it.world.calls)
             process = await it.start()
             await it.has_asked(2, since=asked)
             assert await it.stop(process) == 0
-            assert len(it.channel.messages) == 1
+            assert [message.ts for message in it.channel.messages] == told
             assert it.query("SELECT state FROM alerts") == [("firing",)]
 
     asyncio.run(story())

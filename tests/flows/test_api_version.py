@@ -7,6 +7,7 @@ from tests.flows.harness import Flow, simulated
 
 EXPIRING = "WhatsAppApiVersionExpiring"
 DIFFERS = "WhatsAppApiVersionServedDiffers"
+MINUTE = timedelta(minutes=1)
 # Meta's calendar: v21.0 is served until then.
 END_OF_V21 = datetime(2027, 1, 21, tzinfo=UTC)
 
@@ -15,8 +16,11 @@ END_OF_V21 = datetime(2027, 1, 21, tzinfo=UTC)
 async def test_version_of_a_sender_is_counted_down_to_its_end_and_past_it(tmp_path: Path) -> None:
     async with Flow(tmp_path, sender_versions="v21.0", at=END_OF_V21 - timedelta(days=89)) as flow:
         assert flow.metric("whatsapp_api_version_expiry_timestamp_seconds", version="v21.0") == END_OF_V21.timestamp()
-        await flow.restart(gap=timedelta(days=60))
-        await flow.restart(gap=timedelta(days=30))
+        await flow.run(minutes=1)
+        await flow.restart(gap=timedelta(days=60) - MINUTE)
+        await flow.run(minutes=1)
+        await flow.restart(gap=timedelta(days=30) - MINUTE)
+        await flow.run(minutes=1)
 
         assert [entry for entry in await flow.announced() if entry[0] == EXPIRING] == [
             (EXPIRING, "open", "info"),
@@ -36,6 +40,7 @@ async def test_version_that_nobody_uses_any_more_is_no_longer_monitored(tmp_path
     async with Flow(tmp_path, sender_versions="v20.0") as flow:
         assert await flow.announced() == [(EXPIRING, "open", "critical")]
         await flow.restart(sender_versions="")
+        await flow.run(minutes=3)
 
         assert await flow.announced() == [(EXPIRING, "open", "critical"), (EXPIRING, "close", "critical")]
         assert flow.headlines[1].startswith("no longer monitored")

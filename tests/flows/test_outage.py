@@ -9,6 +9,7 @@ from tests.flows.harness import Flow, simulated
 
 RATING = "whatsapp_phone_number_quality_rating"
 LAST_KNOWN = "whatsapp_phone_number_last_known_quality_rating"
+UNREACHABLE = "WamonGraphUnreachable"
 CANNOT_SEE = "WamonCannotSee"
 QUALITY = "WhatsAppQualityRating"
 
@@ -25,7 +26,7 @@ async def test_outage_makes_readings_unknown_then_warns_then_alarms_and_ends_as_
         await flow.run(minutes=13)
         assert flow.metric(RATING, phone_number_id=green, rating="GREEN") == 1
 
-        await flow.run(minutes=7)
+        await flow.run(minutes=8)
         for number, rating in ((green, "GREEN"), (red, "RED")):
             assert flow.metric(RATING, phone_number_id=number, rating="UNKNOWN") == 1
             assert flow.metric(RATING, phone_number_id=number, rating=rating) == 0
@@ -33,27 +34,37 @@ async def test_outage_makes_readings_unknown_then_warns_then_alarms_and_ends_as_
         quality = flow.alert(QUALITY)
         assert quality is not None
         assert quality.is_stale
-        assert flow.open_alerts == [QUALITY]
+        assert flow.open_alerts == [UNREACHABLE, QUALITY]
+        assert flow.headlines[-1].startswith("WARNING  The Graph API is unreachable: no probe had an answer for 2")
+        assert "the connection to 127.0.0.1 broke (ReadError)" in flow.last_message
 
-        await flow.run(minutes=20)
-        assert set(flow.open_alerts) == {CANNOT_SEE, QUALITY}
-        about_account = next(message.text for message in flow.channel.messages if "account probe" in message.text)
-        assert about_account.startswith("WARNING  wamon cannot see: no answer to the account probe for 3")
-        assert "the connection to 127.0.0.1 broke (ReadError)" in about_account
-
-        await flow.run(minutes=100)
-        assert flow.open_alerts == [CANNOT_SEE] * 3 + [QUALITY]
-        assert await flow.announced() == [
-            (QUALITY, "open", "critical"),
+        # What is not told is true all the same.
+        await flow.run(minutes=119)
+        assert flow.open_alerts == [CANNOT_SEE] * 3 + [UNREACHABLE, QUALITY]
+        assert sorted(await flow.announced()) == [
             *[(CANNOT_SEE, "open", "warning")] * 3,
             *[(CANNOT_SEE, "raise", "critical")] * 3,
+            (UNREACHABLE, "open", "warning"),
+            (UNREACHABLE, "raise", "critical"),
+            (QUALITY, "open", "critical"),
         ]
+        assert flow.headlines[-1].startswith("CRITICAL  The Graph API is unreachable: no probe had an answer for 2 h")
+        assert "hides 3 alerts" in flow.last_message
         assert flow.metric("wamon_alerts", alertname=CANNOT_SEE, severity="critical", state="firing") == 3
 
         flow.world.faults.clear()
         await flow.run(minutes=35)
         assert flow.open_alerts == [QUALITY]
-        assert (await flow.announced())[7:] == [(CANNOT_SEE, "close", "critical")] * 3
+        closed = [*[(CANNOT_SEE, "close", "critical")] * 3, (UNREACHABLE, "close", "critical")]
+        assert sorted((await flow.announced())[9:]) == closed
+        assert [headline.split(maxsplit=1)[0] for headline in flow.headlines] == [
+            "CRITICAL",
+            "WARNING",
+            "CRITICAL",
+            "RESOLVED",
+        ]
+        assert flow.headlines[-1].endswith("  wamon")
+        assert not any("wamon cannot see" in headline for headline in flow.headlines)
         assert await flow.transitions(QUALITY) == [
             ("open", "critical"),
             ("stale", "critical"),
@@ -87,7 +98,7 @@ async def test_no_answer_never_raises_token_invalid_and_never_clears_red(
         await flow.run(minutes=60)
 
         assert QUALITY in flow.open_alerts
-        assert set(flow.open_alerts) == {CANNOT_SEE, QUALITY}
+        assert set(flow.open_alerts) == {CANNOT_SEE, UNREACHABLE, QUALITY}
         assert await flow.transitions(QUALITY) == [("open", "critical"), ("stale", "critical")]
         assert await flow.transitions("WhatsAppTokenInvalid") == []
         assert flow.metric("wamon_probe_runs_total", probe="account", outcome="ok") == 2
@@ -107,7 +118,7 @@ async def test_trouble_that_meta_admits_is_an_outage_and_no_verdict(tmp_path: Pa
         flow.world.faults.add("error", code=code, http_status=500)
         await flow.run(minutes=60)
 
-        assert set(flow.open_alerts) == {CANNOT_SEE, QUALITY}
+        assert set(flow.open_alerts) == {CANNOT_SEE, UNREACHABLE, QUALITY}
         assert await flow.transitions(QUALITY) == [("open", "critical"), ("stale", "critical")]
         assert flow.metric("wamon_graph_requests_total", code=str(code)) is not None
 
@@ -134,13 +145,16 @@ async def test_daemon_that_starts_into_an_outage_says_so_and_claims_nothing(tmp_
 
         assert flow.samples("whatsapp_phone_number_info") == {}
         assert flow.metric("whatsapp_token_valid") is None
-        assert await flow.announced() == [(CANNOT_SEE, "open", "warning")] * 3
+        unseen = [(CANNOT_SEE, "open", "warning")] * 3
+        assert await flow.announced() == [(UNREACHABLE, "open", "warning"), *unseen]
+        assert len(flow.headlines) == 1
         assert "Last answer*: never, asked since 2026-11-22 10:00 UTC" in flow.last_message
 
         flow.world.faults.clear()
-        await flow.run(minutes=20)
+        await flow.run(minutes=30)
 
         assert flow.open_alerts == []
+        assert len(flow.headlines) == 2
         assert len(flow.samples("whatsapp_phone_number_info")) == 3
 
 
@@ -154,5 +168,7 @@ async def test_one_account_that_stays_dark_does_not_darken_the_other(tmp_path: P
         alert = flow.alert(CANNOT_SEE)
         assert alert is not None
         assert alert.subject.label("waba_id") == dark
+        assert flow.open_alerts == [CANNOT_SEE]
+        assert "the account probe for 3" in flow.headlines[-1]
         assert flow.metric("whatsapp_waba_status", waba_id=bright, value="ACTIVE") == 1
         assert flow.metric("whatsapp_waba_status", waba_id=dark, value="ACTIVE") is None

@@ -32,6 +32,11 @@ async def test_pending_alert_counts_on_after_a_short_stop(tmp_path: Path) -> Non
 
         assert before == []
         assert await flow.announced() == [(QUALITY, "open", "warning")]
+        assert flow.headlines == []
+
+        await flow.run(minutes=1)
+
+        assert flow.headlines == ["WARNING  Quality rating YELLOW  +1 555-078-3881 (Jasper's Market)"]
 
 
 @simulated
@@ -129,11 +134,29 @@ async def test_what_became_true_while_down_is_told_and_what_was_known_is_not(tmp
 
         await flow.stop()
         flow.world.number(second).quality_rating = "RED"
+        flow.clock.advance(600)
+        await flow.start()
+
+        assert await flow.announced() == [OPENED, OPENED]
+        assert flow.headlines[1:] == ["CRITICAL  Quality rating RED  +1 555-010-0142 (Jasper's Market)"]
+
+
+@simulated
+async def test_after_a_long_stop_one_message_tells_what_is_new_and_what_was_carried_over(tmp_path: Path) -> None:
+    async with Flow(tmp_path) as flow:
+        first, second = flow.waba.number_ids[:2]
+        flow.world.number(first).quality_rating = "RED"
+        await flow.run(minutes=2)
+
+        await flow.stop()
+        flow.world.number(second).quality_rating = "RED"
         flow.clock.advance(3600)
         await flow.start()
 
         assert await flow.announced() == [OPENED, OPENED]
-        assert flow.headlines[1] == "CRITICAL  Quality rating RED  +1 555-010-0142 (Jasper's Market)"
+        whose = f"Jasper's Market (WABA {flow.waba.id})"
+        assert flow.headlines[1:] == [f"CRITICAL  Quality rating RED  2 phone numbers of {whose}"]
+        assert "+1 555-010-0142 (Jasper's Market)" in flow.last_message
 
 
 @simulated
@@ -176,6 +199,7 @@ async def test_account_that_is_taken_out_of_the_configuration_is_no_longer_monit
         await flow.run(minutes=2)
 
         await flow.restart(waba_id=second)
+        await flow.run(minutes=2)
 
         assert await flow.announced() == [OPENED, CLOSED]
         assert flow.headlines[1].startswith("no longer monitored after ")

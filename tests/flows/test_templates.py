@@ -32,7 +32,8 @@ async def webhook(flow: Flow, field: str, **value: object) -> None:
         "entry": [{"id": flow.waba.id, "time": int(now), "changes": [change]}],
     }
     assert await flow.daemon.intake.take(json.dumps(body).encode(), app_id=flow.app.id, now=now)
-    await flow.run(minutes=0.1)
+    # A group's first message waits for company.
+    await flow.run(minutes=0.5)
 
 
 def problems(flow: Flow) -> list[str]:
@@ -41,7 +42,7 @@ def problems(flow: Flow) -> list[str]:
 
 @simulated
 async def test_paused_template_is_told_by_poll_resolved_and_forgotten(tmp_path: Path) -> None:
-    async with Flow(tmp_path) as flow:
+    async with Flow(tmp_path, poll_interval="300") as flow:
         assert flow.metric("whatsapp_templates", waba_id=flow.waba.id, status="APPROVED") == 4
         assert flow.samples(PROBLEM) == {}
 
@@ -151,7 +152,7 @@ async def test_old_rejections_are_shown_but_no_news_at_the_first_look(tmp_path: 
 @simulated
 async def test_change_of_category_is_told_for_a_day(tmp_path: Path) -> None:
     rule = "WhatsAppTemplateRecategorised"
-    async with Flow(tmp_path) as flow:
+    async with Flow(tmp_path, poll_interval="900") as flow:
         sale(flow).category, sale(flow).previous_category = "UTILITY", "MARKETING"
         await webhook(flow, "template_category_update", previous_category="MARKETING", new_category="UTILITY")
         assert flow.headlines[-1].startswith("WARNING  Template category changed from MARKETING to UTILITY  ")
