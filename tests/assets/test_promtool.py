@@ -105,7 +105,10 @@ def busy_scrape() -> Scrape:
     exposition.publish(state, changes)
     exposition.publish(*alerted(state, [alert()]))
     exposition.show_totals(dict(totals()))
-    instruments = Instruments(version="1.2.3", clock=FakeClock(), probes=["account"], receivers=["slack"])
+    instruments = Instruments(
+        version="1.2.3", clock=FakeClock(), probes=["account"], receivers=["slack"], peers=["am:9093"]
+    )
+    instruments.heartbeat_sent(START)
     instruments.retry("timeout")
     instruments.dropped_field("WhatsAppBusinessPhoneNumber", "is_pin_enabled")
     instruments.job_started("account", 0.1)

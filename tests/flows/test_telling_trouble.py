@@ -37,7 +37,8 @@ async def test_archived_channel_is_told_around_until_it_is_mended(tmp_path: Path
         await flow.run(minutes=35)
 
         assert flow.daemon.health().is_ready
-        assert len(ear.heard) == 1
+        # Who was told instead hears that it is over, too.
+        assert [each.json["status"] for each in ear.heard] == ["firing", "resolved"]
         assert first_line(flow.root.text).startswith("RESOLVED after ")
         assert "CRITICAL  Quality rating RED" in flow.root.text
 

@@ -310,7 +310,7 @@ def test_look_that_fails_for_long_does_not_hold_the_message_back_for_ever(tmp_pa
 
         (root,) = courier.roots
         assert len(courier.tried) == 3
-        assert root.shown.remarks[-1] == DUPLICATE
+        assert root.shown.remarks[0] == DUPLICATE
 
     at_desk(tmp_path, scenario, courier)
 
