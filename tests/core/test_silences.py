@@ -45,6 +45,22 @@ def test_what_is_no_matcher_is_refused_in_words(text: str, word: str) -> None:
         Matcher.parse(text)
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    ["(a+)+", "(a|b)*c", "(?:x){2,}", ".*a.*b.*c.*", "x" * 301, "a{1,9}b*c+d*"],
+)
+def test_pattern_that_could_take_for_ever_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="could take for ever"):
+        Matcher.parse(f"rule=~{pattern}")
+
+
+@pytest.mark.parametrize(
+    "pattern", ["WhatsApp.*", "(Bad|Worse)", "a\\*b\\+c\\{d\\(e\\)*", "[*+{)]+x", ".*Token.*|.*Quality.*"[:14]]
+)
+def test_everyday_pattern_is_taken(pattern: str) -> None:
+    assert Matcher.parse(f"rule=~{pattern}").value == pattern
+
+
 def test_matcher_is_printed_as_it_is_written() -> None:
     assert str(Matcher("rule", Operator.MATCHES_NOT, "Bad|Worse")) == "rule!~Bad|Worse"
 

@@ -9,6 +9,14 @@ from functools import lru_cache
 from typing import Final
 
 LONGEST_SILENCE: Final = timedelta(days=30)
+# A pattern whose time grows faster than the cube of a label's length is refused.
+MOST_REPEATS: Final = 3
+LONGEST_PATTERN: Final = 300
+_FEW: Final = f"{MOST_REPEATS} of * + {{"
+_ESCAPE: Final = re.compile(r"\\.", re.DOTALL)
+_CLASS: Final = re.compile(r"\[\^?\]?[^\]]*\]")
+_REPEAT: Final = re.compile(r"[*+{]")
+_GROUP_REPEATED: Final = re.compile(r"\)[*+{]")
 _MATCHER: Final = re.compile(r'\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(?:"(.*)"|(.*?))\s*', re.DOTALL)
 
 
@@ -42,8 +50,10 @@ class Matcher:
         if matcher.operator in (Operator.MATCHES, Operator.MATCHES_NOT):
             try:
                 _pattern(matcher.value)
-            except re.error as exc:
+            except (re.error, OverflowError) as exc:
                 raise ValueError(f"{matcher.value!r} is not a regular expression: {exc}") from None
+            if _is_costly(matcher.value):
+                raise ValueError(f"{matcher.value!r} could take for ever: repeat no group, and use {_FEW} at most")
         return matcher
 
     def matches(self, labels: Mapping[str, str]) -> bool:
@@ -104,6 +114,16 @@ def silenced_by(labels: Mapping[str, str], silences: Iterable[Silence], now: dat
     """The active silence that hides an alert with these labels; the one that ends last when there are several."""
     hiding = [silence for silence in silences if silence.is_active(now) and silence.matches(labels)]
     return max(hiding, key=lambda silence: (silence.ends_at, silence.id), default=None)
+
+
+def _is_costly(pattern: str) -> bool:
+    """Whether matching might take more than a moment: it runs where everything else waits for it."""
+    bare = _CLASS.sub("x", _ESCAPE.sub("x", pattern))
+    return len(pattern) > LONGEST_PATTERN or _GROUP_REPEATED.search(bare) is not None or _repeats(bare) > MOST_REPEATS
+
+
+def _repeats(bare: str) -> int:
+    return len(_REPEAT.findall(bare))
 
 
 @lru_cache(maxsize=1024)
