@@ -17,9 +17,9 @@ from wamon.core.inhibition import Inhibition
 from wamon.core.manner import Manner, Patience
 from wamon.core.outgoing import Press
 from wamon.core.ports import Rule
-from wamon.core.state import Woken
+from wamon.core.state import State, Woken
 from wamon.operating import NotStoredError, OperatingError, Operations, UnknownError
-from wamon.operating.finding import REHEARSED_LABELS
+from wamon.operating.finding import REHEARSED_LABELS, Finder
 from wamon.rules import RULES
 
 HOUR = timedelta(hours=1)
@@ -523,3 +523,10 @@ def test_repeated_end_by_force_is_done_already() -> None:
 def test_rehearsal_about_an_account_that_nobody_knows() -> None:
     with pytest.raises(UnknownError, match="nothing is known of waba_id '999'"):
         run(opened().operations.rehearse("WhatsAppTemplatePaused", author="Kim", labels={"waba_id": "999"}))
+
+
+def test_of_several_rules_with_one_alert_name_the_one_of_that_name_is_rehearsed() -> None:
+    found = Finder(State, {rule.name: rule for rule in RULES})
+
+    assert found.rule("WhatsAppAccountRestricted")[0].name == "WhatsAppAccountRestricted"
+    assert found.rule("whatsappdeliveryslow")[0].name == "WhatsAppDeliverySlow"

@@ -222,7 +222,7 @@ def buttons_of(settings: Settings) -> Buttons | None:
     [
         ({**BOT, **SOCKET}, True, False),
         ({**BOT, **SIGNED}, True, True),
-        ({**BOT, **SOCKET, **SIGNED}, True, True),
+        ({**BOT, **SOCKET, **SIGNED}, True, False),
         (BOT, False, False),
         (HOOK, False, False),
         ({}, False, False),

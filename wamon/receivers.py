@@ -127,7 +127,7 @@ class Buttons:
                 clock=clock,
                 chance=random,
             )
-        if settings.slack_signing_secret:
+        elif settings.slack_signing_secret:
             self.requests = SlackRequests(
                 settings.slack_signing_secret, self._actions.take, clock=clock, observer=observer
             )

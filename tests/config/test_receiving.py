@@ -411,8 +411,9 @@ def test_alerting_is_one_table(faults: Faults) -> None:
 
 
 def test_listener_that_others_reach_without_a_token_is_warned_of(load: Load) -> None:
-    warned = load(**ONE, **BOT, PRIVATE_LISTEN="0.0.0.0:9877").warnings(NOW)
-    quiet = load(**ONE, **BOT, PRIVATE_LISTEN="0.0.0.0:9877", PRIVATE_BEARER_TOKEN="x" * 16).warnings(NOW)
+    bot = {**BOT, "SLACK_CHANNEL": "C0123456789"}
+    warned = load(**ONE, **bot, PRIVATE_LISTEN="0.0.0.0:9877").warnings(NOW)
+    quiet = load(**ONE, **bot, PRIVATE_LISTEN="0.0.0.0:9877", PRIVATE_BEARER_TOKEN="x" * 16).warnings(NOW)
 
     assert list(warned) == [
         (
@@ -421,6 +422,17 @@ def test_listener_that_others_reach_without_a_token_is_warned_of(load: Load) -> 
         )
     ]
     assert list(quiet) == []
+
+
+def test_channel_by_name_and_buttons_for_everybody_are_warned_of(load: Load) -> None:
+    named = list(load(**ONE, **BOT).warnings(NOW))
+    bot = {**BOT, "SLACK_CHANNEL": "C0123456789", "SLACK_APP_TOKEN": "xapp-1-A0-1-x"}
+    everybody = list(load(**ONE, **bot).warnings(NOW))
+    some = list(load(**ONE, **bot, SLACK_ALLOWED_USERS="U0ANNA").warnings(NOW))
+
+    assert [warning.partition(":")[0] for warning in named] == ["slack_channel is a name"]
+    assert [warning.partition(":")[0] for warning in everybody] == ["slack_allowed_users is everybody"]
+    assert some == []
 
 
 def test_rule_that_is_announced_by_wamon_needs_a_receiver(load: Load) -> None:

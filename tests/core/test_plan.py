@@ -762,6 +762,20 @@ def test_rule_that_comes_back_is_told_in_the_message_of_its_family() -> None:
     assert [sorted(group.members) for group in world.groups().values()] == [sorted(world.state.alerts)]
 
 
+def test_group_takes_the_name_that_its_alerts_have_by_now() -> None:
+    """A database of before families, or another app in the configuration."""
+    world = Telling()
+    world.see("YELLOW")
+    world.passes(20 * SECOND)
+    world.policy = Telling(replace(BAD, family="quality")).policy
+
+    world.start(MONITORED)
+    world.see("YELLOW", number(1))
+    world.passes(2 * MINUTE)
+
+    assert [(group.key.family, len(group.members)) for group in world.groups().values()] == [("quality", 2)]
+
+
 def test_rule_that_goes_elsewhere_is_told_no_more() -> None:
     world = Telling()
     world.see("RED")

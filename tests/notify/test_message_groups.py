@@ -26,6 +26,7 @@ from wamon.core.outgoing import Message, Story
 from wamon.core.state import State
 from wamon.notify.details import Links
 from wamon.notify.message import Composer
+from wamon.probes.names import describe
 
 LINKS = Links(runbooks="https://wamon.example/runbooks", page="http://127.0.0.1:9877")
 WORDS = Composer(rules=(QUALITY,), links=LINKS, has_buttons=True)
@@ -158,6 +159,23 @@ def test_storm_counts_alerts_and_groups() -> None:
     assert message.headline == "CRITICAL  30 alerts in 15 groups within a minute"
     assert dict(message.facts)["Severities"] == "30 CRITICAL"
     assert len(message.members) == 11
+
+
+def test_storm_has_no_button_that_would_hide_everything() -> None:
+    storm = [replace(opened(index), group_id=2 + index) for index in range(3)]
+    buttons = [button.action for button in root(story(*storm, is_storm=True)).buttons]
+
+    assert buttons == ["acknowledge", "open"]
+
+
+def test_several_alerts_about_one_number_name_it() -> None:
+    first = opened(0)
+    second = replace(first, key="another", what="16% of messages bounce")
+
+    message = root(story(first, second))
+
+    assert "and 1 more" in message.headline
+    assert message.headline.endswith(describe(first.subject, State().snapshot))
 
 
 def test_storm_is_not_silenced_by_a_command_that_would_hide_everything() -> None:

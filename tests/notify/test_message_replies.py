@@ -109,6 +109,14 @@ def test_several_alerts_are_counted_and_listed_in_order_of_time() -> None:
     assert [when for when, _ in message.timeline] == ["10:02 UTC", "10:05 UTC"]
 
 
+def test_several_rehearsals_never_look_real() -> None:
+    played = replace(OPENED, is_rehearsal=True)
+    over = replace(CLOSED, is_rehearsal=True)
+
+    assert replied(told(played, other(played))).headline.startswith("rehearsal  WARNING  2 alerts")
+    assert replied(told(over, other(over))).headline == "rehearsal  RESOLVED  2 alerts"
+
+
 def test_several_ends_are_resolved_only_when_all_of_them_are() -> None:
     gone = replace(other(CLOSED), close_reason=CloseReason.REMOVED)
 

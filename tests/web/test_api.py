@@ -38,7 +38,7 @@ class Caller:
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(app=self._app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://wamon:9877") as client:
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:9877") as client:
                 return await client.request(method, f"/api/v1{path}", **options)
 
         return asyncio.run(ask())
@@ -251,7 +251,9 @@ def test_form_of_a_browser_is_no_json(caller: Caller, kind: str) -> None:
         {"Origin": "null"},
         {"Origin": "http://wamon:9878"},
         {"Origin": "http://["},
-        {"Origin": "http://wamon:9877", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://127.0.0.1:9877", "Sec-Fetch-Site": "cross-site"},
+        # A name of somebody else's that leads here, as a browser sees it.
+        {"Host": "evil.example:9877", "Origin": "http://evil.example:9877", "Sec-Fetch-Site": "same-origin"},
     ],
 )
 def test_page_of_another_site_changes_nothing(caller: Caller, headers: dict[str, str]) -> None:
@@ -262,9 +264,14 @@ def test_page_of_another_site_changes_nothing(caller: Caller, headers: dict[str,
 
 
 def test_page_of_our_own_may(caller: Caller) -> None:
-    headers = {"Origin": "http://wamon:9877", "Sec-Fetch-Site": "same-origin"}
+    for host in ("127.0.0.1:9877", "localhost:9877", "[::1]:9877"):
+        headers = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
 
-    assert caller.ask("POST", "/silences", json=SILENCE, headers=headers).status_code == 201
+        assert caller.ask("POST", "/silences", json=SILENCE, headers=headers).status_code == 201
+
+
+def test_program_may_use_a_name(caller: Caller) -> None:
+    assert caller.ask("POST", "/silences", json=SILENCE, headers={"Host": "wamon.internal:9877"}).status_code == 201
 
 
 def test_store_that_refuses_is_503(caller: Caller) -> None:

@@ -1,5 +1,6 @@
 """What wamon was told: the settings as the daemon, the doctor and the commands see them, checked and complete."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,6 +23,8 @@ from wamon.core.targets import AccountTarget, AppTarget, InstanceTarget, TokenTa
 # Source: Meta "Rate limits" of the WhatsApp Business Management API, read 2026-09.
 SMALL_QUOTA: Final = 200
 LARGE_QUOTA: Final = 5_000
+# Source: Slack "Conversations API", read 2026-11.
+CHANNEL_ID: Final = re.compile(r"[CDG][A-Z0-9]{6,}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +260,14 @@ class Settings:
         is_told = self.slack_webhook_url or self.slack_bot or self.webhook_url
         if not is_told and has_builtin(self.rule_modes, self.alerting_mode):
             yield "no receiver: alerts are only logged; set WAMON_SLACK_WEBHOOK_URL, or a bot token and a channel"
+        if self.slack_bot and not CHANNEL_ID.fullmatch(self.slack_bot.channel):
+            yield (
+                "slack_channel is a name: put the channel's id there, or after a crash wamon cannot look for what it "
+                "sent, and sends it again"
+            )
+        has_buttons = self.slack_bot and (self.slack_app_token or self.slack_signing_secret)
+        if has_buttons and "*" in self.slack_allowed_users:
+            yield "slack_allowed_users is everybody: whoever sees the channel, guests too, can silence alerts"
         if self.private_bearer_token is None and not is_loopback(self.private_listen.host):
             yield (
                 "private_listen is open to other machines without private_bearer_token: "

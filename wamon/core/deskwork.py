@@ -170,6 +170,14 @@ class DeskDraft:
             self._by_key[key] = group.id
         return group
 
+    def name_groups(self) -> None:
+        """Give each group the key that its alerts have by now: families and apps may have other names since."""
+        for group in tuple(self.groups.values()):
+            alert = next((self.alerts[key] for key in group.members if key in self.alerts), None)
+            if alert is not None:
+                named = self.groups[group.id] = replace(group, key=group_key(self.labels(alert)))
+                self._by_key.setdefault(named.key, named.id)
+
     def end_group(self, group: Group) -> None:
         self.revise(group.id)
         self._ended_groups.append(replace(self.groups.pop(group.id), closed_at=self.now))

@@ -134,6 +134,7 @@ class _Planner:
             if wanted and not draft.is_queued(kept.group_id, key, *OPENINGS):
                 draft.announce(kept.group_id, wanted, AnnouncementKind.REPEAT, [kept.latest.id])
                 draft.put(replace(kept, told_to=kept.told_to | wanted))
+        draft.name_groups()
         for key, alert in draft.alerts.items():
             if alert.is_open and key not in draft.standings and alert.rule not in self._manner.outside:
                 draft.put(Standing(key=key, group_id=draft.join(alert).id))

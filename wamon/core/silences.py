@@ -50,7 +50,7 @@ class Matcher:
         if matcher.operator in (Operator.MATCHES, Operator.MATCHES_NOT):
             try:
                 _pattern(matcher.value)
-            except (re.error, OverflowError) as exc:
+            except (re.error, OverflowError, RecursionError) as exc:
                 raise ValueError(f"{matcher.value!r} is not a regular expression: {exc}") from None
             if _is_costly(matcher.value):
                 raise ValueError(f"{matcher.value!r} could take for ever: repeat no group, and use {_FEW} at most")

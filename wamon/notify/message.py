@@ -192,13 +192,14 @@ class Composer:
             return f"{word}  {counted(len(members), 'alert')} in {counted(groups, 'group')} within a minute"
         whats = list(dict.fromkeys(member.now.what for member in shown))
         what = whats[0] if len(whats) == 1 else f"{whats[0]} and {len(whats) - 1} more"
-        if len(shown) == 1:
+        subjects = {member.now.subject for member in shown}
+        if len(subjects) == 1:
             return f"{word}  {what}  {describe(shown[0].now.subject, snapshot)}"
-        kinds = {member.now.subject.kind for member in shown}
+        kinds = {subject.kind for subject in subjects}
         noun = _NOUNS.get(next(iter(kinds)), "alert") if len(kinds) == 1 else "alert"
         waba_id = story.group.key.waba_id
         whose = f" of {describe(Subject.waba(waba_id), snapshot)}" if waba_id and noun != "account" else ""
-        return f"{word}  {what}  {counted(len(shown), noun)}{whose}"
+        return f"{word}  {what}  {counted(len(subjects), noun)}{whose}"
 
     def _member_lines(
         self, members: Sequence[Member], state: State, now: datetime
@@ -249,7 +250,8 @@ class Composer:
         value = str(story.group.id)
         if not all(member.is_acknowledged for member in live):
             yield Button("acknowledge", "Acknowledge", value)
-        for action, label in _SILENCES:
+        # What a storm holds has nothing in common that one silence could name.
+        for action, label in () if story.group.is_storm else _SILENCES:
             yield Button(action, label, value)
         if self._links.page:
             yield Button("open", "Open", value, self._links.page)
@@ -353,8 +355,9 @@ def _shortened(lines: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 def _summary(news: Sequence[Transition], last: Sequence[Transition]) -> str:
     """`CRITICAL  3 alerts: 2 opened, 1 raised`, `RESOLVED  2 alerts`; the severity is that of what is not over."""
     noun = counted(len(last), "alert")
+    rehearsal = "rehearsal  " if any(each.is_rehearsal for each in last) else ""
     if all(map(is_resolved, last)):
-        return f"RESOLVED  {noun}"
+        return f"{rehearsal}RESOLVED  {noun}"
     counts = {
         "opened": sum(each.kind in (TransitionKind.OPEN, TransitionKind.TAKEN_OVER) for each in news),
         "raised": sum(each.kind is TransitionKind.RAISE for each in news),
@@ -364,7 +367,7 @@ def _summary(news: Sequence[Transition], last: Sequence[Transition]) -> str:
     }
     worst = max((each.severity for each in last if each.kind is not TransitionKind.CLOSE), default=None)
     parts = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    return f"{f'{worst.name}  ' if worst else ''}{noun}: {parts}"
+    return f"{rehearsal}{f'{worst.name}  ' if worst else ''}{noun}: {parts}"
 
 
 def _matchers(story: Story, members: Sequence[Member]) -> tuple[str, ...]:

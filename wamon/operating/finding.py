@@ -131,6 +131,10 @@ class Finder:
             names[rule.name.lower()] = (rule, max(rule.alertnames))
             # Where severities share a name the worst one is meant.
             names.update({own.lower(): (rule, severity) for severity, own in sorted(rule.alertnames.items())})
+        # Of several that raise alerts of one name the rule of that name is meant.
+        for rule in self._rules.values():
+            if rule.name in rule.alertnames.values():
+                names[rule.name.lower()] = (rule, max(rule.alertnames))
         found = names.get(name.strip().lower())
         if found is not None:
             return found

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -150,14 +151,29 @@ async def _body(request: Request, **kinds: Any) -> dict[str, Any]:
 
 
 def _check_origin(request: Request) -> None:
-    """Refuse what a page of another site sends; a program sends neither of these headers."""
+    """Refuse what a page of another site sends; a program sends neither of these headers.
+
+    A name can be made to lead here by whoever owns it (DNS rebinding), so a browser must have used an address.
+    """
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
+    host = request.headers.get("host", "").lower()
     is_foreign = site is not None and site not in NAVIGATIONS_OF_OUR_OWN
     if origin is not None:
-        is_foreign = is_foreign or _host_in(origin) != request.headers.get("host", "").lower()
+        is_foreign = is_foreign or _host_in(origin) != host
+    if origin is not None or site is not None:
+        is_foreign = is_foreign or not _is_address(host)
     if is_foreign:
         raise _RefusedError(403, "another site asks for this", "use `wamon alerts`, or a program of your own")
+
+
+def _is_address(host: str) -> bool:
+    """Whether no name server was asked for it: localhost, or an IP address, with or without a port."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or bool(ip_address(name))
+    except ValueError:
+        return False
 
 
 def _host_in(origin: str) -> str | None:
