@@ -22,7 +22,7 @@ from wamon.sim.world import World
 
 REPOSITORY = Path(__file__).parents[2]
 # A shared machine may take its time; no wait of these tests is meant to last as long.
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 
 
