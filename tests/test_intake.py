@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,7 @@ class Desk:
     commits: list[int] = field(default_factory=list)
     failures: int = 0
     bad_signatures: int = 0
+    listening_since: datetime | None = None
     answers: list[int] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     transitions: list[str] = field(default_factory=list)
@@ -101,6 +102,9 @@ class Desk:
         return {key[3]: count for key, count in self.intake.books.totals.items() if key[0] == figure}
 
     # The observer's part.
+    def listening(self, since: datetime) -> None:
+        self.listening_since = since
+
     def webhook_answered(self, code: int, seconds: float) -> None:
         self.answers.append(code)
 
@@ -518,6 +522,8 @@ def test_a_tick_tells_the_figures_of_those_who_sent(tmp_path: Path) -> None:
             assert (snapshot.value(Subject.waba(WABA_ID), figures.LAST_EVENT) or {}).keys() == {"messages"}
             tally = snapshot.value(Subject.instance(), figures.RECEIVER_TALLY) or {}
             assert (tally["accepted"], tally["bad_signatures"]) == (1.0, 0.0)
+            assert desk.listening_since is not None
+            assert tally["listening_since"] == desk.listening_since.timestamp()
             assert desk.intake.changed_totals()
             assert desk.intake.changed_totals() == {}
 

@@ -55,6 +55,8 @@ SIGNATURES_SECONDS: Final = 900
 class IntakeObserver(Protocol):
     """Who counts and times what is received."""
 
+    def listening(self, since: datetime) -> None: ...
+
     def webhook_answered(self, code: int, seconds: float) -> None: ...
 
     def signature_failed(self) -> None: ...
@@ -120,7 +122,10 @@ class Intake:
         """Take up the books and the digest key. Raises StoreError. The engine must have its state."""
         self._digests = Digests(await self._ledger.digest_key())
         self._committer.books = Books(await self._ledger.tallied())
-        self._listening_since = self._clock.now().timestamp()
+        now = self._clock.now()
+        self._listening_since = now.timestamp()
+        if self._senders:
+            self._observer.listening(now)
         snapshot = self._engine.state.snapshot
         for waba_id in self._watched:
             known = snapshot.known(Subject.waba(waba_id), figures.LAST_EVENT)

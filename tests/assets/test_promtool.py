@@ -115,7 +115,8 @@ def busy_scrape() -> Scrape:
     instruments.job_failed("account")
     instruments.job_skipped("account")
     instruments.reloaded(is_successful=True)
-    instruments.outbox(OutboxFigures(due=1, oldest_created_at=START))
+    instruments.outbox(OutboxFigures(due=1, edits=1, oldest_created_at=START))
+    instruments.listening(START)
     return Scrape(exposition, instruments)
 
 

@@ -377,6 +377,9 @@ def test_one_time_codes_have_a_pace_of_their_own(category: str | None, figure: s
     paces = {name: by_label(tally, name) for name in (books.RECENT_DELIVERIES, books.RECENT_AUTHENTICATION)}
     assert paces == {books.RECENT_DELIVERIES: {}, books.RECENT_AUTHENTICATION: {}} | {figure: {"60.0": 1}}
     assert tally[figure, "100", "", "60.0", MIDNIGHT] == 1
+    is_code = figure == books.RECENT_AUTHENTICATION
+    assert by_label(tally, books.AUTHENTICATION_SECONDS) == ({"60.0": 1, "sum_ms": 45_000} if is_code else {})
+    assert by_label(tally, books.DELIVERY_SECONDS) == {"60.0": 1, "sum_ms": 45_000}
 
 
 def test_delivery_that_is_told_late_is_no_recent_one() -> None:

@@ -9,18 +9,21 @@ from hypothesis import strategies as st
 from wamon.core import books
 from wamon.core.books import DAY, HOUR, Books, TallyKey
 from wamon.core.figures import (
+    ACTIVE_SECONDS,
     BOUNCE_RATIO,
     DELIVERY_PACE,
-    DELIVERY_TALLY,
-    EVENT_HABIT,
     FAILURE_RATIO,
     HARD_BOUNCE_RATIO,
     LAST_EVENT,
+    LONGEST_GAP,
     MESSAGES_ATTEMPTED,
+    MESSAGES_BOUNCED,
     MESSAGES_FAILED,
     MESSAGES_OPEN,
+    MESSAGES_SENT,
     RECEIVER_TALLY,
     RECENT_FAILURES,
+    RIPE,
     SIGNALS,
     SOFT_BOUNCE_RATIO,
     WABA_RECENT_FAILURES,
@@ -39,15 +42,16 @@ NOW = MIDNIGHT + 10 * HOUR + 150
 NUMBERS_SIGNALS = (
     MESSAGES_ATTEMPTED,
     MESSAGES_FAILED,
+    MESSAGES_BOUNCED,
     FAILURE_RATIO,
     BOUNCE_RATIO,
     HARD_BOUNCE_RATIO,
     SOFT_BOUNCE_RATIO,
     MESSAGES_OPEN,
+    MESSAGES_SENT,
     RECENT_FAILURES,
-    DELIVERY_TALLY,
 )
-WABAS_SIGNALS = (WABA_RECENT_FAILURES, DELIVERY_PACE, EVENT_HABIT)
+WABAS_SIGNALS = (WABA_RECENT_FAILURES, DELIVERY_PACE, ACTIVE_SECONDS, LONGEST_GAP)
 
 
 def row(
@@ -106,13 +110,8 @@ def test_figures_of_a_number_without_traffic() -> None:
     assert said(none, BOUNCE_RATIO) is None
     assert said(none, MESSAGES_OPEN) == {"lt15m": 0.0, "15m_1h": 0.0, "1h_24h": 0.0, "gt24h": 0.0}
     assert said(none, RECENT_FAILURES) == {}
-    assert said(none, DELIVERY_TALLY) == {
-        "attempted": 0.0,
-        "bounced": 0.0,
-        "at_fault": 0.0,
-        "ripe": 0.0,
-        "ripe_open": 0.0,
-    }
+    assert said(none, MESSAGES_BOUNCED) == {"1h": 0.0, "24h": 0.0}
+    assert said(none, MESSAGES_SENT) == {RIPE: 0.0}
 
 
 def test_figures_of_a_waba_without_traffic() -> None:
@@ -127,7 +126,7 @@ def test_figures_of_a_waba_without_traffic() -> None:
         "authentication_count": 0.0,
         "lag_count": 0.0,
     }
-    assert said(none, EVENT_HABIT, WABA) == {"active_hours": 0.0, "longest_gap_seconds": 0.0}
+    assert (said(none, ACTIVE_SECONDS, WABA), said(none, LONGEST_GAP, WABA)) == (0.0, 0.0)
 
 
 def test_only_the_last_event_is_stored_all_others_are_made_anew() -> None:
@@ -175,13 +174,7 @@ def test_ratios_of_both_windows() -> None:
     assert said(of, BOUNCE_RATIO) == {"1h": 0.05, "24h": 0.025}
     assert said(of, HARD_BOUNCE_RATIO) == {"1h": 0.04, "24h": 0.015}
     assert said(of, SOFT_BOUNCE_RATIO) == {"1h": 0.01, "24h": 0.01}
-    assert said(of, DELIVERY_TALLY) == {
-        "attempted": 100.0,
-        "bounced": 5.0,
-        "at_fault": 5.0,
-        "ripe": 0.0,
-        "ripe_open": 0.0,
-    }
+    assert said(of, MESSAGES_BOUNCED) == {"1h": 5.0, "24h": 10.0}
 
 
 @pytest.mark.parametrize(
@@ -232,9 +225,9 @@ def test_codes_of_the_last_hour_are_told() -> None:
 def test_ripe_messages_were_sent_a_quarter_of_an_hour_to_an_hour_ago(clock: str, is_ripe: bool) -> None:
     of = kept(row(books.SENT_MESSAGES, clock, 8), row(books.OPEN, clock, 3))
 
-    tally = said(of, DELIVERY_TALLY)
+    found = said(of, MESSAGES_SENT)[RIPE], said(of, MESSAGES_OPEN)[RIPE]
 
-    assert (tally["ripe"], tally["ripe_open"]) == ((8.0, 3.0) if is_ripe else (0.0, 0.0))
+    assert found == ((8.0, 3.0) if is_ripe else (0.0, 0.0))
 
 
 def test_sums_that_are_below_nothing_for_a_while_are_told_as_nothing() -> None:
@@ -249,13 +242,8 @@ def test_sums_that_are_below_nothing_for_a_while_are_told_as_nothing() -> None:
     assert said(of, MESSAGES_ATTEMPTED) == {"1h": 0.0, "24h": 0.0}
     assert said(of, MESSAGES_FAILED) == {"1h": 0.0, "24h": 0.0}
     assert set(said(of, MESSAGES_OPEN).values()) == {0.0}
-    assert set(said(of, DELIVERY_TALLY).values()) == {0.0}
-
-
-def test_more_bounces_than_failures_leave_nothing_at_fault() -> None:
-    of = kept(row(books.FAILED_MESSAGES, "09:30", 1), row(books.HARD_BOUNCED, "09:30", 2))
-
-    assert (said(of, DELIVERY_TALLY)["bounced"], said(of, DELIVERY_TALLY)["at_fault"]) == (2.0, 0.0)
+    assert said(of, MESSAGES_BOUNCED) == {"1h": 0.0, "24h": 0.0}
+    assert said(of, MESSAGES_SENT) == {RIPE: 0.0}
 
 
 # --- a WABA's ---------------------------------------------------------------------------------------------------------
@@ -316,7 +304,7 @@ def test_habit_is_the_hours_with_webhooks_and_the_longest_pause_between_them() -
     )
 
     # From 11:00 seven days ago to 20:00 yesterday are six days and nine hours.
-    assert said(of, EVENT_HABIT, WABA) == {"active_hours": 4.0, "longest_gap_seconds": (6 * 24 + 9) * 3600.0}
+    assert (said(of, ACTIVE_SECONDS, WABA), said(of, LONGEST_GAP, WABA)) == (4 * 3600.0, (6 * 24 + 9) * 3600.0)
 
 
 def test_hours_of_a_clock_that_was_ahead_are_no_habit() -> None:
@@ -325,13 +313,13 @@ def test_hours_of_a_clock_that_was_ahead_are_no_habit() -> None:
         row(books.RECENT_EVENTS, "10:00", 5, number="", days_ago=-30),
     )
 
-    assert said(of, EVENT_HABIT, WABA) == {"active_hours": 1.0, "longest_gap_seconds": 0.0}
+    assert (said(of, ACTIVE_SECONDS, WABA), said(of, LONGEST_GAP, WABA)) == (3600.0, 0.0)
 
 
 def test_single_hour_has_no_pause() -> None:
     of = kept(row(books.RECENT_EVENTS, "10:00", 5, number=""))
 
-    assert said(of, EVENT_HABIT, WABA) == {"active_hours": 1.0, "longest_gap_seconds": 0.0}
+    assert (said(of, ACTIVE_SECONDS, WABA), said(of, LONGEST_GAP, WABA)) == (3600.0, 0.0)
 
 
 # --- quantile ---------------------------------------------------------------------------------------------------------

@@ -266,7 +266,7 @@ async def live_once(where: Lab, chance: random.Random, *, is_last: bool) -> None
         await asyncio.sleep(chance.uniform(0.2, 1.0))
     else:
         await where.has_asked(since=asked)
-        fault = misfortune(where, chance)
+        fault = misfortune(where, chance, is_last=is_last)
         with suppress(TimeoutError):
             await until(lambda: fault.hits, seconds=PATIENCE_SECONDS if is_last else LIFE_SECONDS)
         where.channel.faults.remove(fault)
@@ -276,12 +276,15 @@ async def live_once(where: Lab, chance: random.Random, *, is_last: bool) -> None
     await process.wait()
 
 
-def misfortune(where: Lab, chance: random.Random) -> Fault:
-    """Let the next message get no answer before the kill, so that no attempt but those killed is in doubt."""
+def misfortune(where: Lab, chance: random.Random, *, is_last: bool) -> Fault:
+    """Let the next message get no answer before the kill, so that no attempt but those killed is in doubt.
+
+    The last one is surely taken: it is what a repeat is marked by.
+    """
     faults, path = where.channel.faults, "chat.postMessage"
     if where.channel.webhook_path in where.environment.get("WAMON_SLACK_WEBHOOK_URL", ""):
         path = where.channel.webhook_path
-    match chance.choice(["late", "late", "late", "taken", "lost", "slow"]):
+    match "taken" if is_last else chance.choice(["late", "late", "late", "taken", "lost", "slow"]):
         case "late":
             return faults.add("accept_late", path=path, times=1, seconds=chance.uniform(*LATE_SECONDS))
         case "taken":

@@ -84,7 +84,8 @@ class OracleCollector(Collector):
         yield mode
         rule_mode = gauge(RULE_MODE)
         for name in sorted({name for rule in self._rules for name in rule.alertnames.values()}):
-            add(rule_mode, {"alertname": name, "mode": self._mode}, 1.0)
+            for each in MODES:
+                add(rule_mode, {"alertname": name, "mode": each}, float(each == self._mode))
         yield rule_mode
 
     def _overlays(self) -> Iterator[tuple[str, ...]]:

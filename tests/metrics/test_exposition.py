@@ -204,10 +204,14 @@ def test_alert_says_who_tells_of_it() -> None:
     shown = Exposition((), rules=(QUALITY, CANNOT_SEND), mode="builtin", modes={CANNOT_SEND.name: "prometheus"})
 
     assert lines_of(shown, "wamon_alert_mode") == [
-        'wamon_alert_mode{alertname="WhatsAppCannotSend",mode="prometheus"} 1.0',
-        'wamon_alert_mode{alertname="WhatsAppQualityRatingRed",mode="builtin"} 1.0',
-        'wamon_alert_mode{alertname="WhatsAppQualityRatingYellow",mode="builtin"} 1.0',
-        'wamon_alert_mode{alertname="WhatsAppSendLimited",mode="prometheus"} 1.0',
+        f'wamon_alert_mode{{alertname="{alertname}",mode="{mode}"}} {float(mode == in_use)}'
+        for alertname, in_use in (
+            ("WhatsAppCannotSend", "prometheus"),
+            ("WhatsAppQualityRatingRed", "builtin"),
+            ("WhatsAppQualityRatingYellow", "builtin"),
+            ("WhatsAppSendLimited", "prometheus"),
+        )
+        for mode in ("builtin", "prometheus", "push")
     ]
 
 

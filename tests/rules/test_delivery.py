@@ -7,7 +7,15 @@ import pytest
 from tests.rules.views import HOUR, MINUTE, NO_TIME, NOW, NUMBER, seen, view
 from wamon.core.alerting import Severity, TransitionKind, Truth, Verdict
 from wamon.core.error_codes import lookup
-from wamon.core.figures import DELIVERY_TALLY, MESSAGES_ATTEMPTED, RECENT_FAILURES
+from wamon.core.figures import (
+    MESSAGES_ATTEMPTED,
+    MESSAGES_BOUNCED,
+    MESSAGES_FAILED,
+    MESSAGES_OPEN,
+    MESSAGES_SENT,
+    RECENT_FAILURES,
+    RIPE,
+)
 from wamon.core.health import Sighting
 from wamon.core.ports import Rule, clear, unknown
 from wamon.core.state import State, Ticked
@@ -35,8 +43,17 @@ each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 
 
 def tallied(counts: dict[str, float], *, ago: timedelta = NO_TIME) -> Sighting:
+    """The figures of a number that sends: each other message that counts is neither failed nor open."""
     plain = {"attempted": 0.0, "bounced": 0.0, "at_fault": 0.0, "ripe": 0.0, "ripe_open": 0.0}
-    return seen(DELIVERY_TALLY.reading(NUMBER, {**plain, **counts}), ago=ago)
+    told = {**plain, **counts}
+    return seen(
+        MESSAGES_ATTEMPTED.reading(NUMBER, {"1h": told["attempted"], "24h": 1000.0}),
+        MESSAGES_FAILED.reading(NUMBER, {"1h": told["at_fault"] + told["bounced"], "24h": 0.0}),
+        MESSAGES_BOUNCED.reading(NUMBER, {"1h": told["bounced"], "24h": 0.0}),
+        MESSAGES_SENT.reading(NUMBER, {RIPE: told["ripe"]}),
+        MESSAGES_OPEN.reading(NUMBER, {"lt15m": 900.0, RIPE: told["ripe_open"], "1h_24h": 900.0, "gt24h": 900.0}),
+        ago=ago,
+    )
 
 
 def failed(codes: dict[str, float]) -> Sighting:

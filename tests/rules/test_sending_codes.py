@@ -9,7 +9,6 @@ from wamon.core.alerting import Severity, Truth, Verdict
 from wamon.core.error_codes import lookup
 from wamon.core.figures import (
     DELIVERY_PACE,
-    DELIVERY_TALLY,
     MESSAGES_ATTEMPTED,
     RECENT_FAILURES,
     WABA_RECENT_FAILURES,
@@ -30,7 +29,7 @@ each_rule = pytest.mark.parametrize(
 def sent(attempted: float, codes: dict[str, float] | None = None) -> Sighting:
     """What went out in the last hour, and which codes came back."""
     return seen(
-        DELIVERY_TALLY.reading(NUMBER, {"attempted": attempted}),
+        MESSAGES_ATTEMPTED.reading(NUMBER, {"1h": attempted, "24h": 1000.0}),
         DELIVERY_PACE.reading(WABA, {"attempted_1h": attempted}),
         RECENT_FAILURES.reading(NUMBER, codes or {}),
         WABA_RECENT_FAILURES.reading(WABA, codes or {}),

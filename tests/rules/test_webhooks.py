@@ -7,7 +7,7 @@ import pytest
 from tests.rules.views import DAY, HOUR, MINUTE, NO_TIME, NOW, WABA, seen, view
 from wamon.core import watch
 from wamon.core.alerting import Severity, Truth, Verdict
-from wamon.core.figures import EVENT_HABIT, LAST_EVENT, RECEIVER_TALLY
+from wamon.core.figures import ACTIVE_SECONDS, LAST_EVENT, LONGEST_GAP, RECEIVER_TALLY
 from wamon.core.health import Reading, Sighting, Subject
 from wamon.core.ports import clear, firing, unknown
 from wamon.rules.webhooks import (
@@ -36,7 +36,8 @@ def heard(
 ) -> Sighting:
     """A WABA whose last webhook came that long ago (None: never)."""
     readings: list[Reading] = [
-        EVENT_HABIT.reading(WABA, {"active_hours": active_hours, "longest_gap_seconds": longest_gap.total_seconds()})
+        ACTIVE_SECONDS.reading(WABA, 3600.0 * active_hours),
+        LONGEST_GAP.reading(WABA, longest_gap.total_seconds()),
     ]
     if ago is not None:
         last = (NOW - ago).timestamp()
@@ -138,7 +139,9 @@ def test_figures_that_stopped_are_unknown() -> None:
 
 
 def test_silence_that_outlasts_the_habit_does_not_end_itself() -> None:
-    forgotten = seen(*(r for r in heard(9 * DAY).readings if r.signal.name != EVENT_HABIT.name))
+    forgotten = seen(
+        *(r for r in heard(9 * DAY).readings if r.signal.name not in (ACTIVE_SECONDS.name, LONGEST_GAP.name))
+    )
 
     assert silent(forgotten) == unknown(NOW)
     assert silent(forgotten, open_severity=C).what == "No webhook for 9 d"

@@ -6,7 +6,13 @@ import pytest
 
 from tests.webhooks.notices import AT, NUMBER, WABA, directory, notice
 from wamon.webhooks.field import Heed, WebhookShapeError
-from wamon.webhooks.fields.security import LAST_SECURITY_EVENT, SECURITY_EVENT_AT, WABA_LAST_SECURITY_EVENT, read
+from wamon.webhooks.fields.security import (
+    LAST_SECURITY_EVENT,
+    SECURITY_EVENT_AT,
+    WABA_LAST_SECURITY_EVENT,
+    WABA_SECURITY_EVENT_AT,
+    read,
+)
 
 
 def heed(**value: Any) -> Heed:
@@ -40,7 +46,11 @@ def test_unknown_event_is_other() -> None:
 @pytest.mark.parametrize("display", [None, "", 15550783881, "16505551111", {}])
 def test_event_on_a_number_that_is_not_known_is_kept_on_the_account(display: object) -> None:
     assert heed(event="PIN_CHANGED", display_phone_number=display) == Heed(
-        readings=(WABA_LAST_SECURITY_EVENT.reading(WABA, "PIN_CHANGED", raw="PIN_CHANGED"),), asks_poll=True
+        readings=(
+            WABA_LAST_SECURITY_EVENT.reading(WABA, "PIN_CHANGED", raw="PIN_CHANGED"),
+            WABA_SECURITY_EVENT_AT.reading(WABA, AT),
+        ),
+        asks_poll=True,
     )
 
 

@@ -27,6 +27,7 @@ BY_CATEGORY: Final = "whatsapp_messages_by_category_total"
 BY_CALLING_CODE: Final = "whatsapp_messages_by_calling_code_total"
 FAILURES_BY_CALLING_CODE: Final = "whatsapp_message_failures_by_calling_code_total"
 DELIVERY_SECONDS: Final = "whatsapp_message_delivery_seconds"
+AUTHENTICATION_SECONDS: Final = "whatsapp_authentication_delivery_seconds"
 WEBHOOK_LAG: Final = "whatsapp_webhook_lag_seconds"
 WEBHOOK_EVENTS: Final = "whatsapp_webhook_events_total"
 DUPLICATES: Final = "wamon_webhook_duplicates_total"
@@ -39,7 +40,11 @@ UNRECOGNISED: Final = "wamon_webhook_unrecognised_total"
 # Upper bounds of the histograms, in seconds.
 DELIVERY_BOUNDS: Final = (1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86400)
 LAG_BOUNDS: Final = (1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86400)
-BOUNDS: Final[Mapping[str, tuple[int, ...]]] = {DELIVERY_SECONDS: DELIVERY_BOUNDS, WEBHOOK_LAG: LAG_BOUNDS}
+BOUNDS: Final[Mapping[str, tuple[int, ...]]] = {
+    DELIVERY_SECONDS: DELIVERY_BOUNDS,
+    AUTHENTICATION_SECONDS: DELIVERY_BOUNDS,
+    WEBHOOK_LAG: LAG_BOUNDS,
+}
 INFINITE: Final = "+Inf"
 _LABELS: Final[Mapping[tuple[int, ...], tuple[str, ...]]] = {
     bounds: (*(f"{bound}.0" for bound in bounds), INFINITE) for bounds in (DELIVERY_BOUNDS, LAG_BOUNDS)
@@ -105,11 +110,17 @@ def le(bounds: tuple[int, ...], seconds: float) -> str:
     return _LABELS[bounds][bisect_left(bounds, seconds)]
 
 
-def observe(tally: Tally, histogram: str, recent: str, waba_id: str, seconds: float, at: float, now: float) -> None:
-    """Add a duration to a histogram over all time, and to a recent one where `at` is still in its window."""
+def count(tally: Tally, histogram: str, waba_id: str, seconds: float) -> str:
+    """Add a duration to a histogram over all time; the label of its bucket."""
     label = le(BOUNDS[histogram], seconds)
     tally[histogram, waba_id, "", label, FOR_EVER] += 1
     tally[histogram, waba_id, "", SUM, FOR_EVER] += round(seconds * 1000)
+    return label
+
+
+def observe(tally: Tally, histogram: str, recent: str, waba_id: str, seconds: float, at: float, now: float) -> None:
+    """Add a duration to a histogram over all time, and to a recent one where `at` is still in its window."""
+    label = count(tally, histogram, waba_id, seconds)
     bucket = place(recent, at, now)
     if bucket is not None:
         tally[recent, waba_id, "", label, bucket] += 1

@@ -241,8 +241,12 @@ def _outcome(seen: int, error_code: int | None) -> tuple[str, ...]:
 
 def _time_delivery(sent_at: int, delivered_at: int, category: str | None, update: Update, tally: Tally) -> None:
     """Meta's own stamps, delivered minus sent, once both came; a message that was only read has no delivery time."""
-    recent = books.RECENT_AUTHENTICATION if category in AUTHENTICATION else books.RECENT_DELIVERIES
     seconds = max(delivered_at - sent_at, 0)
+    if category in AUTHENTICATION:
+        recent = books.RECENT_AUTHENTICATION
+        books.count(tally, books.AUTHENTICATION_SECONDS, update.waba_id, seconds)
+    else:
+        recent = books.RECENT_DELIVERIES
     books.observe(tally, books.DELIVERY_SECONDS, recent, update.waba_id, seconds, delivered_at, update.received_at)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from wamon.core import books
 from wamon.core.books import DAY, HOUR, SLOT, Books
-from wamon.core.health import GaugeMap, Reading, Signal, Subject, SubjectKind
+from wamon.core.health import Gauge, GaugeMap, Reading, Signal, Subject, SubjectKind
 
 WINDOWS: Final[Mapping[str, int]] = {"1h": HOUR, "24h": DAY}
 # Below this many messages a ratio says more about chance than about the number.
@@ -28,6 +28,14 @@ MESSAGES_FAILED = Signal(
     kind=SubjectKind.PHONE_NUMBER,
     shape=GaugeMap("window"),
     help="Of the messages attempted in the window, those that failed and were not delivered after all.",
+    keeps_history=False,
+    is_derived=True,
+)
+MESSAGES_BOUNCED = Signal(
+    name="whatsapp_messages_bounced",
+    kind=SubjectKind.PHONE_NUMBER,
+    shape=GaugeMap("window"),
+    help="Of the messages attempted in the window, those that failed for a reason on the recipient's side.",
     keeps_history=False,
     is_derived=True,
 )
@@ -74,6 +82,14 @@ MESSAGES_OPEN = Signal(
     keeps_history=False,
     is_derived=True,
 )
+MESSAGES_SENT = Signal(
+    name="whatsapp_messages_sent",
+    kind=SubjectKind.PHONE_NUMBER,
+    shape=GaugeMap("age"),
+    help="Messages sent, by their age, whatever became of them: whatsapp_messages_open of that age is a part of them.",
+    keeps_history=False,
+    is_derived=True,
+)
 RECENT_FAILURES = Signal(
     name="whatsapp_message_recent_failures",
     kind=SubjectKind.PHONE_NUMBER,
@@ -81,16 +97,6 @@ RECENT_FAILURES = Signal(
     help="Failed statuses of the last hour by Meta's error code; codes that wamon does not know are `other`.",
     keeps_history=False,
     is_derived=True,
-    is_optional=True,
-)
-DELIVERY_TALLY = Signal(
-    name="whatsapp_message_delivery_tally",
-    kind=SubjectKind.PHONE_NUMBER,
-    shape=GaugeMap("figure"),
-    help="Counts behind the ratios of the last hour, for the rules.",
-    keeps_history=False,
-    is_derived=True,
-    is_exported=False,
 )
 
 # --- a WABA's ---------------------------------------------------------------------------------------------------------
@@ -113,14 +119,21 @@ DELIVERY_PACE = Signal(
     is_derived=True,
     is_exported=False,
 )
-EVENT_HABIT = Signal(
-    name="whatsapp_webhook_habit",
+ACTIVE_SECONDS = Signal(
+    name="whatsapp_webhook_active_seconds",
     kind=SubjectKind.WABA,
-    shape=GaugeMap("figure"),
-    help="How regularly webhooks came in the last week, for the rules.",
+    shape=Gauge(),
+    help="How much of the last week are hours in which webhooks came; the less, the less their absence says.",
     keeps_history=False,
     is_derived=True,
-    is_exported=False,
+)
+LONGEST_GAP = Signal(
+    name="whatsapp_webhook_longest_gap_seconds",
+    kind=SubjectKind.WABA,
+    shape=Gauge(),
+    help="The longest time between two webhooks in the last week, in whole hours; 0 before there were two.",
+    keeps_history=False,
+    is_derived=True,
 )
 LAST_EVENT = Signal(
     name="whatsapp_webhook_last_event_timestamp_seconds",
@@ -146,21 +159,25 @@ RECEIVER_TALLY = Signal(
 SIGNALS: tuple[Signal[Any], ...] = (
     MESSAGES_ATTEMPTED,
     MESSAGES_FAILED,
+    MESSAGES_BOUNCED,
     FAILURE_RATIO,
     BOUNCE_RATIO,
     HARD_BOUNCE_RATIO,
     SOFT_BOUNCE_RATIO,
     MESSAGES_OPEN,
+    MESSAGES_SENT,
     RECENT_FAILURES,
-    DELIVERY_TALLY,
     WABA_RECENT_FAILURES,
     DELIVERY_PACE,
-    EVENT_HABIT,
+    ACTIVE_SECONDS,
+    LONGEST_GAP,
     LAST_EVENT,
     RECEIVER_TALLY,
 )
 
 QUARTER: Final = 900
+# The age of messages that should have arrived, as whatsapp_messages_open names it.
+RIPE: Final = "15m_1h"
 # Shorter than the pace rules wait: a burst of late arrivals, when a stop is caught up, is no lasting lateness.
 PACE_SECONDS: Final = SLOT
 
@@ -199,14 +216,18 @@ def _number_readings(kept: Books, waba_id: str, number: str, now: float) -> Iter
     yield MESSAGES_FAILED.reading(
         subject, {window: float(own[books.FAILED_MESSAGES]) for window, own in counts.items()}
     )
+    yield MESSAGES_BOUNCED.reading(
+        subject, {window: float(own[books.HARD_BOUNCED] + own[books.SOFT_BOUNCED]) for window, own in counts.items()}
+    )
     yield ratio(FAILURE_RATIO, books.FAILED_MESSAGES)
     yield ratio(BOUNCE_RATIO, books.HARD_BOUNCED, books.SOFT_BOUNCED)
     yield ratio(HARD_BOUNCE_RATIO, books.HARD_BOUNCED)
     yield ratio(SOFT_BOUNCE_RATIO, books.SOFT_BOUNCED)
     yield MESSAGES_OPEN.reading(subject, _open_by_age(kept, waba_id, number, now))
+    sent = kept.windowed(waba_id, number, books.SENT_MESSAGES, since=_slot(now - HOUR), until=_slot(now - QUARTER))
+    yield MESSAGES_SENT.reading(subject, {RIPE: float(max(sent, 0))})
     codes = kept.by_label(waba_id, number, books.RECENT_CODES, since=_window_start(now, HOUR))
     yield RECENT_FAILURES.reading(subject, {code: float(count) for code, count in codes.items()})
-    yield DELIVERY_TALLY.reading(subject, _tally(kept, waba_id, number, counts["1h"], now))
 
 
 def _cohort(kept: Books, waba_id: str, number: str, now: float, length: int) -> dict[str, int]:
@@ -229,7 +250,7 @@ def _open_by_age(kept: Books, waba_id: str, number: str, now: float) -> dict[str
 
     return {
         "lt15m": between(QUARTER, 0),
-        "15m_1h": between(HOUR, QUARTER),
+        RIPE: between(HOUR, QUARTER),
         "1h_24h": between(DAY, HOUR),
         "gt24h": between(None, DAY),
     }
@@ -237,21 +258,6 @@ def _open_by_age(kept: Books, waba_id: str, number: str, now: float) -> dict[str
 
 def _slot(at: float) -> int:
     return int(at) // SLOT * SLOT
-
-
-def _tally(kept: Books, waba_id: str, number: str, hour: Mapping[str, int], now: float) -> dict[str, float]:
-    """`ripe` messages were sent 15 minutes to an hour ago and should have arrived; `ripe_open` of them have not."""
-    bounced = hour[books.HARD_BOUNCED] + hour[books.SOFT_BOUNCED]
-    since, until = _slot(now - HOUR), _slot(now - QUARTER)
-    ripe = kept.windowed(waba_id, number, books.SENT_MESSAGES, since=since, until=until)
-    ripe_open = kept.windowed(waba_id, number, books.OPEN, since=since, until=until)
-    return {
-        "attempted": float(hour[books.ATTEMPTED]),
-        "bounced": float(bounced),
-        "at_fault": float(max(hour[books.FAILED_MESSAGES] - bounced, 0)),
-        "ripe": float(max(ripe, 0)),
-        "ripe_open": float(max(ripe_open, 0)),
-    }
 
 
 def _waba_readings(kept: Books, waba_id: str, numbers: list[str], now: float) -> Iterator[Reading]:
@@ -283,7 +289,9 @@ def _waba_readings(kept: Books, waba_id: str, numbers: list[str], now: float) ->
             **_pace("lag", lags, books.LAG_BOUNDS),
         },
     )
-    yield EVENT_HABIT.reading(subject, _habit(kept.buckets(waba_id, "", books.RECENT_EVENTS), now))
+    hours = _last_week(kept.buckets(waba_id, "", books.RECENT_EVENTS), now)
+    yield ACTIVE_SECONDS.reading(subject, float(len(hours) * HOUR))
+    yield LONGEST_GAP.reading(subject, float(max((later - earlier for earlier, later in pairwise(hours)), default=0)))
 
 
 def _pace(name: str, counts: Mapping[str, int], bounds: tuple[int, ...]) -> dict[str, float]:
@@ -294,12 +302,9 @@ def _pace(name: str, counts: Mapping[str, int], bounds: tuple[int, ...]) -> dict
     return {f"{name}_count": total, f"{name}_p95": quantile(0.95, counts, bounds)}
 
 
-def _habit(hours: list[int], now: float) -> dict[str, float]:
-    """In how many hours of the last week webhooks came, and the longest time between two of those, in seconds."""
-    # Hours ahead are those of a clock that has gone back since.
-    week = [hour for hour in hours if now - 7 * DAY <= hour <= now]
-    gaps = [later - earlier for earlier, later in pairwise(week)]
-    return {"active_hours": float(len(week)), "longest_gap_seconds": float(max(gaps, default=0))}
+def _last_week(hours: list[int], now: float) -> list[int]:
+    """The hours of the last week in which webhooks came; hours ahead are those of a clock that has gone back since."""
+    return [hour for hour in hours if now - 7 * DAY <= hour <= now]
 
 
 def quantile(q: float, counts: Mapping[str, int], bounds: tuple[int, ...]) -> float:

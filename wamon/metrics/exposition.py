@@ -171,8 +171,9 @@ class Exposition:
             self._put_counter(key, total)
         for mode in MODES:
             self._put(ALERTING_MODE, (("mode", mode),), float(mode == self._mode))
-        for alertname, mode in self._modes.items():
-            self._put(RULE_MODE, (("alertname", alertname), ("mode", mode)), 1.0)
+        for alertname, in_use in self._modes.items():
+            for mode in MODES:
+                self._put(RULE_MODE, (("alertname", alertname), ("mode", mode)), float(mode == in_use))
         self._put_overlays(state)
         self._alerts.clear()
         self._alert_counts.clear()

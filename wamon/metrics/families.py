@@ -201,6 +201,11 @@ TOTALS: Final = (
     ),
     _total(books.OPT_OUTS, "Recipients who asked for no more marketing messages.", _NUMBER),
     _total(books.DELIVERY_SECONDS, "From sent to delivered, both as Meta stamped them.", _WABA),
+    _total(
+        books.AUTHENTICATION_SECONDS,
+        "The part of whatsapp_message_delivery_seconds that was one-time codes (pricing category authentication).",
+        _WABA,
+    ),
     _total(books.WEBHOOK_LAG, "From Meta's stamp of a status to its receipt.", _WABA),
     _total(
         books.WEBHOOK_EVENTS,
@@ -296,7 +301,7 @@ ALERTING_MODE: Final = Family(
 RULE_MODE: Final = Family(
     name="wamon_alert_mode",
     type="gauge",
-    meaning="Who tells people about this alert: one series of value 1 each.",
+    meaning="Who tells people about this alert: 1 for the mode in use.",
     labels=("alertname", "mode"),
     freshness=Freshness.LIVE,
 )

@@ -104,6 +104,7 @@ SLACK_ACTION = _family(
 OUTBOX_ITEMS = _family(
     "gauge", "wamon_outbox_items", "Notifications in the outbox; dead ones wait for a human.", "state"
 )
+OUTBOX_EDITS = _family("gauge", "wamon_outbox_edits", "Messages that show less than is known: an edit of each is due.")
 OUTBOX_OLDEST = _family(
     "gauge",
     "wamon_outbox_oldest_timestamp_seconds",
@@ -125,6 +126,11 @@ DATABASE_SIZE = _family("gauge", "wamon_database_size_bytes", "Size of the datab
 COMMIT_DURATION = _family("histogram", "wamon_database_commit_duration_seconds", "How long commits took.")
 COMMIT_FAILURES = _family(
     "counter", "wamon_commit_failures_total", "Commits that failed; what they held was neither kept nor shown."
+)
+LISTENING_SINCE = _family(
+    "gauge",
+    "wamon_webhook_listening_since_timestamp_seconds",
+    "Since when this process hears webhooks; absent where it is not set up to.",
 )
 WEBHOOK_REQUESTS = _family(
     "counter", "wamon_webhook_requests_total", "Requests to the public listener by the status of the answer.", "code"
@@ -182,6 +188,7 @@ INSTRUMENTS: Final = (
     EDITS,
     SLACK_ACTION,
     OUTBOX_ITEMS,
+    OUTBOX_EDITS,
     OUTBOX_OLDEST,
     HEARTBEAT,
     SCHEDULER_LAG,
@@ -190,6 +197,7 @@ INSTRUMENTS: Final = (
     DATABASE_SIZE,
     COMMIT_DURATION,
     COMMIT_FAILURES,
+    LISTENING_SINCE,
     WEBHOOK_REQUESTS,
     WEBHOOK_SIGNATURE_FAILURES,
     WEBHOOK_DURATION,
@@ -246,6 +254,7 @@ class Instruments:
         self.edits = self._counter(EDITS)
         self.slack_actions = self._counter(SLACK_ACTION)
         self.outbox_items = self._gauge(OUTBOX_ITEMS)
+        self.outbox_edits = self._gauge(OUTBOX_EDITS)
         self.outbox_oldest = self._moment(OUTBOX_OLDEST)
         self.heartbeat = self._moment(HEARTBEAT)
         self.scheduler_lag = self._gauge(SCHEDULER_LAG)
@@ -254,6 +263,7 @@ class Instruments:
         self.database_size = self._gauge(DATABASE_SIZE)
         self.commit_duration = self._histogram(COMMIT_DURATION, COMMIT_BUCKETS)
         self.commit_failures = self._counter(COMMIT_FAILURES)
+        self.listening_since = self._moment(LISTENING_SINCE)
         codes = [*map(str, WEBHOOK_CODES), OTHER]
         self.webhook_requests = self._plain_counter(WEBHOOK_REQUESTS, codes)
         self.webhook_signature_failures = self._plain_counter(WEBHOOK_SIGNATURE_FAILURES)
@@ -339,6 +349,7 @@ class Instruments:
     def outbox(self, figures: OutboxFigures) -> None:
         for state, count in zip(OUTBOX_STATES, (figures.due, figures.sending, figures.dead), strict=True):
             self.outbox_items.labels(state).set(count)
+        self.outbox_edits.set(figures.edits)
         self.outbox_oldest.set(figures.oldest_created_at)
 
     # --- Alertmanager and the dead man --------------------------------------------------------------------------------
@@ -351,6 +362,9 @@ class Instruments:
         self.heartbeat_success.set(at)
 
     # --- webhooks, thousands a second ---------------------------------------------------------------------------------
+
+    def listening(self, since: datetime) -> None:
+        self.listening_since.set(since)
 
     def webhook_answered(self, code: int, seconds: float) -> None:
         """The public listener answered any request, `seconds` after it came."""

@@ -85,6 +85,7 @@ TEMPLATE_PROBLEM = Signal(
     kind=SubjectKind.TEMPLATE,
     shape=FlagMap("problem"),
     help="What keeps the template from being sent, or soon may: its status in Meta's words. Absent for APPROVED ones.",
+    changed_at="whatsapp_template_problem_changed_timestamp_seconds",
 )
 TEMPLATE_QUALITY_PROBLEM = Signal(
     name="whatsapp_template_quality_problem",
@@ -98,6 +99,7 @@ TEMPLATE_CATEGORY_PROBLEM = Signal(
     shape=FlagMap("problem"),
     help="CATEGORY_WILL_CHANGE: Meta is going to move the template to another category. CATEGORY_MISMATCH: it found "
     "that messages sent with it belong to another one.",
+    changed_at="whatsapp_template_category_problem_changed_timestamp_seconds",
 )
 TEMPLATE_CATEGORIES = Signal(
     name="whatsapp_template_categories",
@@ -117,8 +119,7 @@ TEMPLATE_LAST_UPDATED = Signal(
     name="whatsapp_template_last_updated_timestamp_seconds",
     kind=SubjectKind.TEMPLATE,
     shape=Timestamp(),
-    help="When the template was last updated, as Meta says; kept for messages.",
-    is_exported=False,
+    help="When the template was last updated, as Meta says; of templates in trouble only.",
     keeps_history=False,
 )
 

@@ -12,8 +12,17 @@ from typing import Final
 from wamon.core.alerting import Severity, Timing, Truth, Verdict
 from wamon.core.delivery import bounce_of
 from wamon.core.error_codes import Bounce, ErrorCode, lookup
-from wamon.core.figures import DELIVERY_TALLY, MESSAGES_ATTEMPTED, RECENT_FAILURES, wilson_lower_bound
-from wamon.core.health import SubjectKind
+from wamon.core.figures import (
+    MESSAGES_ATTEMPTED,
+    MESSAGES_BOUNCED,
+    MESSAGES_FAILED,
+    MESSAGES_OPEN,
+    MESSAGES_SENT,
+    RECENT_FAILURES,
+    RIPE,
+    wilson_lower_bound,
+)
+from wamon.core.health import Signal, SubjectKind
 from wamon.core.ports import Owner, Rule, View, clear, unknown
 from wamon.probes.account import NUMBER_CAN_SEND
 from wamon.rules.words import number_context
@@ -75,9 +84,10 @@ def judge_share(
 
 
 def check_failures(view: View, params: GradedShareParams, now: datetime) -> Verdict | None:
-    if view.fact(DELIVERY_TALLY) is None:
+    if view.fact(MESSAGES_ATTEMPTED) is None:
         return None
-    verdict, hits, total = _share(view, "at_fault", params, now)
+    failed, bounced = _count(view, MESSAGES_FAILED, "1h"), _count(view, MESSAGES_BOUNCED, "1h")
+    verdict, hits, total = _share(view, max(failed - bounced, 0.0), _count(view, MESSAGES_ATTEMPTED, "1h"), params, now)
     if verdict.truth is not Truth.TRUE:
         return verdict
     evidence = [
@@ -91,9 +101,10 @@ def check_failures(view: View, params: GradedShareParams, now: datetime) -> Verd
 
 
 def check_bounces(view: View, params: GradedShareParams, now: datetime) -> Verdict | None:
-    if view.fact(DELIVERY_TALLY) is None:
+    if view.fact(MESSAGES_ATTEMPTED) is None:
         return None
-    verdict, hits, total = _share(view, "bounced", params, now)
+    bounced, attempted = _count(view, MESSAGES_BOUNCED, "1h"), _count(view, MESSAGES_ATTEMPTED, "1h")
+    verdict, hits, total = _share(view, bounced, attempted, params, now)
     if verdict.truth is not Truth.TRUE:
         return verdict
     by_bounce = dict.fromkeys(Bounce, 0.0)
@@ -111,9 +122,12 @@ def check_bounces(view: View, params: GradedShareParams, now: datetime) -> Verdi
 
 
 def check_silent_drop(view: View, params: ShareParams, now: datetime) -> Verdict | None:
-    if view.fact(DELIVERY_TALLY) is None:
+    if view.fact(MESSAGES_ATTEMPTED) is None:
         return None
-    verdict, hits, total = _share(view, "ripe_open", params, now, of="ripe")
+    # Sent long enough ago to have arrived, not so long that phones that come back would hide it.
+    verdict, hits, total = _share(
+        view, _count(view, MESSAGES_OPEN, RIPE), _count(view, MESSAGES_SENT, RIPE), params, now
+    )
     if verdict.truth is not Truth.TRUE:
         return verdict
     evidence = (
@@ -126,22 +140,20 @@ def check_silent_drop(view: View, params: ShareParams, now: datetime) -> Verdict
     return replace(verdict, what=what, evidence=evidence)
 
 
-def _share(
-    view: View, hits: str, params: ShareParams, now: datetime, *, of: str = "attempted"
-) -> tuple[Verdict, float, float]:
-    """The verdict on one figure of the tally, with its count and what it is a share of.
+def _count(view: View, signal: Signal[Mapping[str, float]], label: str) -> float:
+    """A figure of the number's, 0 while it is not known: of nothing nothing is judged."""
+    return (view.value(signal) or {}).get(label, 0.0)
+
+
+def _share(view: View, hits: float, total: float, params: ShareParams, now: datetime) -> tuple[Verdict, float, float]:
+    """The verdict on `hits` of `total` messages, with both.
 
     FALSE when nobody has sent for a day: nothing fails now.
     """
-    tally = view.value(DELIVERY_TALLY)
-    if tally is None:
-        return unknown(now), 0.0, 0.0
-    total = tally.get(of, 0.0)
-    count = tally.get(hits, 0.0)
-    verdict = judge_share(count, total, params, now=now, open_severity=view.open_severity)
+    verdict = judge_share(hits, total, params, now=now, open_severity=view.open_severity)
     if verdict.truth is Truth.UNKNOWN and sends_no_more(view):
-        return clear(now), count, total
-    return verdict, count, total
+        return clear(now), hits, total
+    return verdict, hits, total
 
 
 def sends_no_more(view: View) -> bool:

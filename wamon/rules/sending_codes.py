@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from wamon.core.alerting import Severity, Timing, Verdict
-from wamon.core.figures import DELIVERY_PACE, DELIVERY_TALLY, RECENT_FAILURES, WABA_RECENT_FAILURES
+from wamon.core.figures import DELIVERY_PACE, MESSAGES_ATTEMPTED, RECENT_FAILURES, WABA_RECENT_FAILURES
 from wamon.core.health import Subject, SubjectKind
 from wamon.core.ports import Owner, Rule, View, clear, firing, unknown
 from wamon.probes.account import CAN_SEND, CAN_SEND_REASON, NUMBER_CAN_SEND
@@ -121,7 +121,7 @@ def check_throughput(view: View, params: ThroughputParams, now: datetime) -> Ver
 
 
 def _attempted(view: View) -> float:
-    return (view.value(DELIVERY_TALLY) or {}).get("attempted", 0.0)
+    return (view.value(MESSAGES_ATTEMPTED) or {}).get("1h", 0.0)
 
 
 def _clear_if_tried(view: View, now: datetime) -> Verdict:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from wamon.core import watch
 from wamon.core.alerting import Severity, Timing, Verdict
-from wamon.core.figures import EVENT_HABIT, LAST_EVENT, RECEIVER_TALLY
+from wamon.core.figures import ACTIVE_SECONDS, LAST_EVENT, LONGEST_GAP, RECEIVER_TALLY
 from wamon.core.health import Subject, SubjectKind
 from wamon.core.ports import Owner, Rule, View, clear, firing, unknown
 from wamon.rules.words import moment, span
@@ -39,23 +39,24 @@ class SignatureParams:
 
 
 def check_silence(view: View, params: SilenceParams, now: datetime) -> Verdict | None:
-    fact, events, habit = view.fact(LAST_EVENT), view.value(LAST_EVENT), view.value(EVENT_HABIT)
+    fact, events = view.fact(LAST_EVENT), view.value(LAST_EVENT)
+    known_activity, known_gap = view.value(ACTIVE_SECONDS), view.value(LONGEST_GAP)
     if fact is None or not events:
         return None
     is_open = view.open_severity is not None
-    if habit is None and not is_open:
+    if known_activity is None and not is_open:
         return unknown(now)
+    activity, longest_gap = known_activity or 0.0, known_gap or 0.0
     field, stamped = max(events.items(), key=lambda item: item[1])
     # A clock that was ahead stamped what lies ahead still. It came at the latest when it was observed, a moment that is
     # corrected when the clock goes back, and that stays where it is while time passes.
     last = min(stamped, fact.observed_at.timestamp(), now.timestamp())
-    active_hours, longest_gap = ((habit or {}).get(name, 0.0) for name in ("active_hours", "longest_gap_seconds"))
     habitual = min(params.gap_factor * longest_gap, 3600.0 * params.longest_hours)
     patience = max(3600.0 * params.silent_for_hours, habitual)
     if now.timestamp() - last <= patience:
         return clear(now)
     # The silence itself makes the account lose its habit, in the end all of it: that must not end the alert.
-    if active_hours < params.min_active_hours and not is_open:
+    if activity < 3600.0 * params.min_active_hours and not is_open:
         return unknown(now)
     listening_since = _listening_since(view)
     if listening_since is None:

@@ -19,6 +19,7 @@ ACCOUNT_ALERT = Signal(
     kind=SubjectKind.ACCOUNT_ALERT,
     shape=SparseState("severity"),
     help="Severity of an alert of Meta's own, by its type: CRITICAL, WARNING or INFORMATIONAL; NONE once it is over.",
+    changed_at="whatsapp_account_alert_severity_changed_timestamp_seconds",
     is_event=True,
 )
 

@@ -19,6 +19,7 @@ WABA_BAN_STATE = Signal(
     kind=SubjectKind.WABA,
     shape=SparseState("state"),
     help="What Meta last said of a ban: DISABLE, SCHEDULE_FOR_DISABLE or REINSTATE; absent before the first word.",
+    changed_at="whatsapp_waba_ban_state_changed_timestamp_seconds",
     is_event=True,
 )
 WABA_BAN_DATE = Signal(
@@ -61,6 +62,7 @@ WABA_CONNECTION = Signal(
     kind=SubjectKind.WABA,
     shape=SparseState("state"),
     help="What last happened to the account's tie to platform and partner: CONNECTED, OFFBOARDED, DELETED and so on.",
+    changed_at="whatsapp_waba_connection_changed_timestamp_seconds",
     is_event=True,
 )
 

@@ -19,6 +19,7 @@ FLOW_ALERT = Signal(
     kind=SubjectKind.FLOW,
     shape=SparseState("state"),
     help="State of one kind of trouble of a Flow: ACTIVATED or DEACTIVATED; absent when it was never told.",
+    changed_at="whatsapp_flow_alert_state_changed_timestamp_seconds",
     is_event=True,
 )
 

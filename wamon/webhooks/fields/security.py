@@ -30,6 +30,13 @@ WABA_LAST_SECURITY_EVENT = Signal(
     help="What last happened to the two-step verification of a number of the account that wamon does not know.",
     is_event=True,
 )
+WABA_SECURITY_EVENT_AT = Signal(
+    name="whatsapp_waba_last_security_event_timestamp_seconds",
+    kind=SubjectKind.WABA,
+    shape=Timestamp(),
+    help="When something last happened to the two-step verification of a number that wamon does not know.",
+    is_event=True,
+)
 
 
 def read(notice: Notice, directory: Directory) -> Heed:
@@ -40,20 +47,17 @@ def read(notice: Notice, directory: Directory) -> Heed:
     number = directory.number(notice.waba_id, notice.value.get("display_phone_number"))
     told = required_word(notice.value, "event")
     event = vocabulary.SECURITY_EVENT.normalise(told)
-    signal, subject = (
-        (LAST_SECURITY_EVENT, number)
-        if number is not None
-        else (WABA_LAST_SECURITY_EVENT, Subject.waba(notice.waba_id))
-    )
-    last = signal.reading(subject, event, raw=words_of(told), is_recognised=event != OTHER)
-    if number is None:
-        return Heed(readings=(last,), asks_poll=True)
-    return Heed(readings=(last, SECURITY_EVENT_AT.reading(number, notice.at)), asks_poll=True)
+    if number is not None:
+        subject, what, when = number, LAST_SECURITY_EVENT, SECURITY_EVENT_AT
+    else:
+        subject, what, when = Subject.waba(notice.waba_id), WABA_LAST_SECURITY_EVENT, WABA_SECURITY_EVENT_AT
+    last = what.reading(subject, event, raw=words_of(told), is_recognised=event != OTHER)
+    return Heed(readings=(last, when.reading(subject, notice.at)), asks_poll=True)
 
 
 FIELD = Field(
     name="security",
     doc="Changes of a number's two-step verification.",
-    signals=(LAST_SECURITY_EVENT, SECURITY_EVENT_AT, WABA_LAST_SECURITY_EVENT),
+    signals=(LAST_SECURITY_EVENT, SECURITY_EVENT_AT, WABA_LAST_SECURITY_EVENT, WABA_SECURITY_EVENT_AT),
     read=read,
 )
