@@ -97,8 +97,9 @@ class Expected:
         return any(row.is_news and (row.receiver, row.about) == (receiver, about) for row in self.rows)
 
     def is_told_instead(self, receiver: str, group_id: int) -> bool:
-        rows = [row for row in self.rows if (row.receiver, row.group_id) == (receiver, group_id)]
-        return any(row.is_instead for row in rows) and any(row.is_news for row in rows)
+        """Whether it holds something of the group meant for somebody else, and had news of the one alert there is."""
+        rows = [row for row in self.rows if row.receiver == receiver]
+        return any(row.is_instead and row.group_id == group_id for row in rows) and any(row.is_news for row in rows)
 
     def of_group(self, receiver: str, group_id: int) -> list[Row]:
         return [row for row in self.rows if (row.receiver, row.group_id) == (receiver, group_id) and row.is_waiting]
