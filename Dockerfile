@@ -13,6 +13,7 @@ RUN python -m venv --without-pip /opt/wamon \
 
 COPY pyproject.toml LICENSE README.md ./
 COPY wamon ./wamon
+COPY docs/runbooks ./docs/runbooks
 RUN python -m pip wheel --no-deps --no-build-isolation --no-index --wheel-dir dist . \
     && python -m pip --python /opt/wamon/bin/python install --no-deps --no-index dist/*.whl
 

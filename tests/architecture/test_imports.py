@@ -36,6 +36,7 @@ OWNERS = {
     "click": ("cli", "demo"),
     "httpx": ("graph", "notify.http", "sim"),
     "jinja2": ("web", "sim"),
+    "markdown_it": ("web",),
     "msgspec": ("webhooks",),
     "prometheus_client": ("metrics",),
     "pydantic": ("config",),

@@ -156,7 +156,7 @@ def test_landing_page_says_how_things_are(client: Client) -> None:
 
     words = " ".join(re.sub(r"<[^>]+>", " ", page.split("</style>")[1]).split())
     assert words == (
-        "wamon 1.2.3 Metrics Healthy? Ready? 2 alerts are open, the worst is critical. "
+        "wamon 1.2.3 Metrics Runbooks Healthy? Ready? 2 alerts are open, the worst is critical. "
         "The first poll has not ended yet. "
         "Accounts 2 Phone numbers 3 Open alerts 2 Open alerts Alert About Since Last seen "
         "critical Quality rating RED WhatsAppQualityRatingRed, cannot be confirmed now "
@@ -172,7 +172,13 @@ def test_landing_page_says_how_things_are(client: Client) -> None:
 def test_landing_page_links_the_other_pages_and_no_other_host(client: Client) -> None:
     page = client.get("/").text
 
-    assert set(re.findall(r'(?:href|src)="([^"]*)"', page)) == {"/metrics", "/-/healthy", "/-/ready", "data:,"}
+    assert set(re.findall(r'(?:href|src)="([^"]*)"', page)) == {
+        "/metrics",
+        "/runbooks",
+        "/-/healthy",
+        "/-/ready",
+        "data:,",
+    }
     assert "://" not in page
     assert "<script" not in page
 

@@ -274,7 +274,8 @@ class Keys(BaseSettings):
     )
     runbook_url: PageUrl | None = Field(
         None,
-        description="Where the runbooks are that messages link to: the folder of `WhatsAppTokenInvalid.md` and so on.",
+        description="Where the runbooks are that messages link to: the folder of `WhatsAppTokenInvalid.md` and so on. "
+        "Default: where wamon itself serves them, once page_url is set.",
         examples=["https://example.org/runbooks"],
     )
     page_url: PageUrl | None = Field(

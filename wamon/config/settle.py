@@ -66,7 +66,7 @@ def settle(keys: Keys, sources: Sources, versions: VersionTable, rules: Sequence
         patience=_patience(keys.alerting),
         heartbeat_url=_revealed(keys.heartbeat_url),
         weekly_digest=keys.weekly_digest,
-        runbook_url=keys.runbook_url,
+        runbook_url=keys.runbook_url or (f"{keys.page_url}/runbooks" if keys.page_url else None),
         page_url=keys.page_url,
         graph_base_url=keys.graph_base_url,
         graph_version=keys.graph_version,

@@ -1,4 +1,4 @@
-"""The private listener's routes: /metrics, health, the landing page, and the operators' API where it is wanted."""
+"""The private listener's routes: /metrics, health, the landing page, the runbooks, and the operators' API if wanted."""
 
 import base64
 import hashlib
@@ -19,14 +19,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wamon.metrics.instruments import CONTENT_TYPE
 from wamon.operating import Operations
-from wamon.web import api
+from wamon.web import api, runbooks
 from wamon.web.landing import Health, Landing
+from wamon.web.runbooks import Runbooks
 
 __all__ = ["Health", "Landing", "private_app"]
 
 TEMPLATES = Path(__file__).parent / "templates"
-# Who looks after a container or a load balancer has no credential.
-OPEN_PATHS = ("/-/healthy", "/-/ready")
+# Who looks after a container or a load balancer has no credential, nor has who follows a link in a message.
+OPEN_PATHS = ("/-/healthy", "/-/ready", runbooks.PREFIX)
 
 
 class ScrapeBody(Protocol):
@@ -45,13 +46,14 @@ def private_app(
 ) -> Starlette:
     """The app. The callables must be quick and are asked anew for each request.
 
-    With `operations` there is the API; with a `bearer_token` everything but the health checks asks for it.
+    With `operations` there is the API; with a `bearer_token` everything but health checks and runbooks asks for it.
     """
     style = (TEMPLATES / "landing.css").read_text(encoding="utf-8")
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     environment.filters["moment"] = moment
     environment.filters["ago"] = ago
-    page = environment.get_template("landing.html")
+    page, runbook_page = environment.get_template("landing.html"), environment.get_template("runbook.html")
+    books = Runbooks()
 
     async def metrics(request: Request) -> Response:
         if not accepts_gzip(request.headers):
@@ -74,8 +76,25 @@ def private_app(
     async def front(request: Request) -> Response:
         return HTMLResponse(page.render(page=landing(), style=style))
 
+    async def index(request: Request) -> Response:
+        return HTMLResponse(runbook_page.render(title="Runbooks", names=books.names, style=style))
+
+    async def runbook(request: Request) -> Response:
+        name = request.path_params["name"]
+        body = books.html(name)
+        if body is None:
+            return PlainTextResponse(f"there is no such runbook; {runbooks.PREFIX} lists all\n", status_code=404)
+        return HTMLResponse(runbook_page.render(title=name.removesuffix(".md"), body=body, style=style))
+
     return _routed(
-        {"/": front, "/metrics": metrics, "/-/healthy": healthy, "/-/ready": ready},
+        {
+            "/": front,
+            "/metrics": metrics,
+            "/-/healthy": healthy,
+            "/-/ready": ready,
+            runbooks.PREFIX: index,
+            f"{runbooks.PREFIX}/{{name}}": runbook,
+        },
         policy=content_security_policy(style),
         mounted=() if operations is None else (Mount(api.PREFIX, app=api.api(operations)),),
         bearer_token=bearer_token,
@@ -108,14 +127,14 @@ def content_security_policy(style: str) -> str:
 
 
 class BearerGuard:
-    """Asks for `Authorization: Bearer TOKEN` (RFC 6750) everywhere but at OPEN_PATHS."""
+    """Asks for `Authorization: Bearer TOKEN` (RFC 6750) everywhere but at OPEN_PATHS and below the runbooks."""
 
     def __init__(self, app: ASGIApp, *, token: str) -> None:
         self._app = app
         self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or self._is_known(Headers(scope=scope)):
+        if scope["type"] != "http" or _is_open(scope["path"]) or self._is_known(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
         refusal = JSONResponse(
@@ -130,6 +149,10 @@ class BearerGuard:
         # In the same time whatever is sent, so that nobody can guess it letter by letter.
         is_same = secrets.compare_digest(token.strip().encode(), self._token)
         return is_same and scheme.lower() == "bearer"
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith(f"{runbooks.PREFIX}/")
 
 
 class StrictHeaders:
