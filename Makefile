@@ -16,7 +16,7 @@ CHECKED := wamon tests $(wildcard benchmarks dashboards)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo run test check format lint types docs coverage dev runtime lock bench clean
+.PHONY: help demo run test check format lint types docs assets coverage dev runtime lock bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,11 @@ types: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	@$(PY) -m wamon.reference --check
+	@$(PY) dashboards/build.py --check
+
+assets: $(VENV)/.dev ## write the generated documents, dashboards and manifests anew
+	@$(PY) -m wamon.reference
+	@$(PY) dashboards/build.py
 
 bench: $(VENV)/.dev ## the benchmarks, one after the other
 	@for script in $(sort $(wildcard benchmarks/*.py)); do echo "== $$script"; $(PY) $$script $(ARGS) || exit 1; done

@@ -92,8 +92,8 @@ def test_jobs_are_the_heartbeat(instruments: Instruments) -> None:
 
     assert value(instruments, "wamon_scheduler_heartbeat_timestamp_seconds") == STAMP
     assert value(instruments, "wamon_scheduler_lag_seconds") == 0.25
-    assert value(instruments, "wamon_job_failures_total", job="poll") == 1
-    assert value(instruments, "wamon_jobs_skipped_total", job="poll") == 1
+    assert value(instruments, "wamon_job_failures_total", task="poll") == 1
+    assert value(instruments, "wamon_jobs_skipped_total", task="poll") == 1
     assert value(instruments, "wamon_probe_duration_seconds_sum", probe="account") == 1.5
 
 

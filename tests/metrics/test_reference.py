@@ -113,3 +113,9 @@ def test_everything_unrecognised_in_webhooks_is_there_from_the_start() -> None:
 
     starts = next(total.starts for total in TOTALS if total.family.name == books.UNRECOGNISED)
     assert {(name, label) for name, _, _, label, _ in counted} == {(books.UNRECOGNISED, start) for start in starts}
+
+
+def test_no_label_is_one_that_prometheus_sets_itself() -> None:
+    taken = {(row.name, label) for row in metric_rows(SIGNALS) for label in row.labels if label in ("job", "instance")}
+
+    assert taken == set()

@@ -117,10 +117,10 @@ HEARTBEAT = _family(
 )
 SCHEDULER_LAG = _family("gauge", "wamon_scheduler_lag_seconds", "How late the scheduler's last job started.")
 JOB_FAILURES = _family(
-    "counter", "wamon_job_failures_total", "Scheduled jobs that ended with an error of wamon's own.", "job"
+    "counter", "wamon_job_failures_total", "Scheduled jobs that ended with an error of wamon's own.", "task"
 )
 JOBS_SKIPPED = _family(
-    "counter", "wamon_jobs_skipped_total", "Runs left out because the job's run before still went on.", "job"
+    "counter", "wamon_jobs_skipped_total", "Runs left out because the job's run before still went on.", "task"
 )
 DATABASE_SIZE = _family("gauge", "wamon_database_size_bytes", "Size of the database with its write-ahead log.")
 COMMIT_DURATION = _family("histogram", "wamon_database_commit_duration_seconds", "How long commits took.")

@@ -1,0 +1,1 @@
+"""The Grafana dashboards of wamon as code: `python dashboards/build.py` writes the JSON files beside it."""

@@ -1,0 +1,157 @@
+"""What all boards share: the variables, the links between them, the marks of alerts, and how panels make a board."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard
+
+from dashboards import looks
+from dashboards.panels import DATA_SOURCE, PanelBuilder
+
+TAG: Final = "wamon"
+EVERYTHING: Final = ".*"
+
+
+class Choice(StrEnum):
+    """Which of the accounts' variables a board has, besides the data source, job and instance."""
+
+    WABAS = "WABAs"
+    NUMBERS = "WABAs and numbers"
+    ONE_NUMBER = "WABAs and one number"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A heading and the panels under it, whose widths fill lines of 24."""
+
+    title: str
+    panels: Sequence[PanelBuilder]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """A board before it is built; `since` is the time that it shows at first."""
+
+    uid: str
+    title: str
+    description: str
+    choice: Choice
+    sections: Sequence[Section]
+    since: str = "now-24h"
+
+    def build(self) -> dashboard.Dashboard:
+        board = build.Dashboard(self.title).uid(self.uid).description(self.description).tags([TAG]).readonly()
+        board.time(self.since, "now").refresh("1m").timezone("browser").tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
+        board.variables(_variables(self.choice)).link(_links())
+        board.annotations([_Mark(*mark) for mark in _MARKS])
+        for section in self.sections:
+            board.with_row(build.Row(section.title))
+            for panel in section.panels:
+                board.with_panel(panel)
+        built = board.build()
+        for number, panel_or_row in enumerate(built.panels or [], start=1):
+            panel_or_row.id_val = number
+        return built
+
+
+# --- variables --------------------------------------------------------------------------------------------------------
+
+_TARGET: Final = 'job=~"$job",instance=~"$instance"'
+# Names as they were last known in the time shown: an account that cannot be seen now can still be chosen.
+_WABAS: Final = f"max by (waba_id, name) (last_over_time(whatsapp_waba_info{{{_TARGET}}}[$__range]))"
+_NUMBERS: Final = (
+    "max by (phone_number_id, display_phone_number) "
+    f'(last_over_time(whatsapp_phone_number_info{{{_TARGET},waba_id=~"$waba"}}[$__range]))'
+)
+
+
+def _variables(choice: Choice) -> list[Builder[dashboard.VariableModel]]:
+    source = build.DatasourceVariable("datasource").label("Data source").type("prometheus")
+    found: list[Builder[dashboard.VariableModel]] = [
+        source.description("The Prometheus that scrapes wamon."),
+        _many("job", "Job", "label_values(wamon_build_info, job)", "The scrape job."),
+        _many("instance", "Instance", 'label_values(wamon_build_info{job=~"$job"}, instance)', "Which wamon."),
+        _many(
+            "waba",
+            "Account",
+            f"query_result({_WABAS})",
+            "WhatsApp Business accounts, by the names that Meta has of them.",
+            regex='/[{,]name="(?<text>[^"]+)|waba_id="(?<value>[^"]+)/g',
+        ),
+    ]
+    if choice is Choice.WABAS:
+        return found
+    phone = _query("phone", "Number", f"query_result({_NUMBERS})", "Phone numbers of the chosen accounts.")
+    phone.regex('/display_phone_number="(?<text>[^"]+)|phone_number_id="(?<value>[^"]+)/g')
+    return [*found, phone if choice is Choice.ONE_NUMBER else _all(phone)]
+
+
+def _query(name: str, label: str, query: str, description: str) -> build.QueryVariable:
+    variable = build.QueryVariable(name).label(label).description(description).datasource(DATA_SOURCE)
+    variable.query({"query": query, "refId": f"variable-{name}"}).sort(dashboard.VariableSort.ALPHABETICAL_ASC)
+    return variable.refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+
+
+def _many(name: str, label: str, query: str, description: str, *, regex: str = "") -> build.QueryVariable:
+    return _all(_query(name, label, query, description).regex(regex))
+
+
+def _all(variable: build.QueryVariable) -> build.QueryVariable:
+    return (
+        variable.multi(True)
+        .include_all(True)
+        .all_value(EVERYTHING)
+        .current(dashboard.VariableOption(selected=True, text=["All"], value=["$__all"]))
+    )
+
+
+# --- links and marks --------------------------------------------------------------------------------------------------
+
+
+def _links() -> build.DashboardLink:
+    link = build.DashboardLink("wamon").type(dashboard.DashboardLinkType.DASHBOARDS).tags([TAG]).icon("external link")
+    return link.tooltip("The other boards of wamon").as_dropdown(False).keep_time(True).include_vars(True)
+
+
+_MARKS: Final = (
+    ("open", "Alerts opened", looks.BAD),
+    ("raise", "Alerts raised", looks.WATCH),
+    ("close", "Alerts closed", looks.WELL),
+)
+
+
+class _Annotation(dashboard.AnnotationQuery):
+    """An annotation with what the Prometheus data source reads besides, of which the SDK knows nothing."""
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            **super().to_json(),
+            "step": "60s",
+            "titleFormat": f"{self.name}: {{{{alertname}}}}",
+            "textFormat": "{{alertname}}",
+            "tagKeys": "alertname",
+        }
+
+
+class _Mark(Builder[dashboard.AnnotationQuery]):
+    """The moments at which alerts of wamon went through one kind of transition."""
+
+    def __init__(self, kind: str, name: str, colour: str) -> None:
+        self.kind = kind
+        self.name = name
+        self.colour = colour
+
+    def build(self) -> dashboard.AnnotationQuery:
+        counter = f'wamon_alert_transitions_total{{{_TARGET},kind="{self.kind}"}}'
+        return _Annotation(
+            name=self.name,
+            datasource=DATA_SOURCE,
+            enable=True,
+            hide=False,
+            icon_color=self.colour,
+            expr=f"sum by (alertname) (increase({counter}[$__rate_interval])) > 0",
+        )

@@ -1,0 +1,1 @@
+"""Parts of boards that are long or stand on several boards."""

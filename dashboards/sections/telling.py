@@ -1,0 +1,178 @@
+"""Alerts and how people are told of them, two sections of the board of the daemon."""
+
+from typing import Final
+
+from dashboards import looks, queries
+from dashboards.board import Section
+from dashboards.panels import (
+    HALF,
+    MIDDLE,
+    RUNBOOK_LINK,
+    THIRD,
+    About,
+    Column,
+    PanelBuilder,
+    Query,
+    Source,
+    lines,
+    rows,
+)
+from dashboards.queries import TARGET
+
+MOST_LINES: Final = 10
+NOT_SCRAPED: Final = "wamon is not scraped."
+NO_RECEIVER: Final = "nothing was sent since wamon started, or it has no receiver."
+
+
+def alerts() -> Section:
+    """What happens to alerts, and who tells of them."""
+    return Section(title="Alerts", panels=(_alerts(), _transitions()))
+
+
+def telling() -> Section:
+    """What becomes of notifications."""
+    return Section(title="Telling", panels=(_notifications(), _delay(), _modes(), _outbox(), _elsewhere()))
+
+
+# --- alerts -----------------------------------------------------------------------------------------------------------
+
+
+def _alerts() -> PanelBuilder:
+    return lines(
+        About(
+            title="Alerts by state",
+            shows="Alerts that are pending, firing, stale (firing, but not to be confirmed now) or recovering; how "
+            "many of them people are told less of, and why; and silences.",
+            source=Source.DAEMON,
+            act="stale ones: see what cannot be seen; silences that nobody remembers: `wamon silences`.",
+            missing=NOT_SCRAPED,
+            runbooks=("WamonCannotSee",),
+        ),
+        Query(expr=f"sum by (state) (wamon_alerts{{{TARGET}}})", legend="{{state}}"),
+        Query(expr=f"sum by (overlay) (wamon_alerts_held{{{TARGET}}})", legend="held: {{overlay}}"),
+        Query(expr=f"sum(wamon_silences{{{TARGET}}})", legend="silences"),
+        unit="short",
+        size=(HALF, MIDDLE),
+    )
+
+
+def _transitions() -> PanelBuilder:
+    return lines(
+        About(
+            title="Transitions of alerts",
+            shows="What happened to alerts between two points: opened, raised, closed and so on.",
+            source=Source.DAEMON,
+            act="one name that opens and closes again and again: see its thresholds in docs/alerts.md.",
+            missing=NOT_SCRAPED,
+        ),
+        Query(
+            expr=f"sum by (kind) (increase(wamon_alert_transitions_total{{{TARGET}}}[$__rate_interval]))",
+            legend="{{kind}}",
+        ),
+        unit="short",
+        size=(HALF, MIDDLE),
+    )
+
+
+def _modes() -> PanelBuilder:
+    return rows(
+        About(
+            title="Who tells of which alert",
+            shows="The mode of each alert: wamon itself (builtin), Prometheus's rules (prometheus), or an "
+            "Alertmanager that wamon pushes to (push).",
+            source=Source.DAEMON,
+            act="change a mode in wamon's configuration; the rules in alerts/ follow it by themselves.",
+            missing=NOT_SCRAPED,
+        ),
+        Query(expr=f"count by (alertname, mode) (wamon_alert_mode{{{TARGET}}} == 1)"),
+        columns=(
+            Column(name="alertname", title="Alert", links=(RUNBOOK_LINK,)),
+            Column(name="mode", title="Told by", width=110),
+            Column(name="Value", title="By", unit="short", width=60),
+        ),
+        worst="Alert",
+        is_descending=False,
+        size=(THIRD, MIDDLE),
+    )
+
+
+# --- telling ----------------------------------------------------------------------------------------------------------
+
+
+def _notifications() -> PanelBuilder:
+    return lines(
+        About(
+            title="Notifications and edits by outcome",
+            shows="Notifications between two points by outcome (delivered, adopted, deferred, handed over, "
+            "rejected), and edits that bring a message up to date.",
+            source=Source.DAEMON,
+            act="rejected and handed over: the receiver refuses; the log says why. Deferred: it is tried again.",
+            missing=NO_RECEIVER,
+            runbooks=("WamonNotifierFailing",),
+        ),
+        Query(
+            expr=f"sum by (receiver, outcome) (increase(wamon_notifications_total{{{TARGET}}}[$__rate_interval]))",
+            legend="{{receiver}}: {{outcome}}",
+        ),
+        Query(
+            expr=f"sum by (outcome) (increase(wamon_notification_edits_total{{{TARGET}}}[$__rate_interval]))",
+            legend="edits: {{outcome}}",
+        ),
+        unit="short",
+    )
+
+
+def _delay() -> PanelBuilder:
+    return lines(
+        About(
+            title="From alert to notification",
+            shows="Within which time half, and 95 in 100, of the notifications were delivered after the alert's "
+            "transition.",
+            source=Source.DAEMON,
+            act="minutes: the receiver is slow or limits the rate; see the outbox.",
+            missing=NO_RECEIVER,
+            runbooks=("WamonNotifierFailing",),
+        ),
+        Query(expr=queries.quantile(0.5, "wamon_notification_delay_seconds", TARGET), legend="half"),
+        Query(expr=queries.quantile(0.95, "wamon_notification_delay_seconds", TARGET), legend="95 in 100"),
+        unit="s",
+    )
+
+
+def _outbox() -> PanelBuilder:
+    return lines(
+        About(
+            title="Oldest notification that waits",
+            shows="How long the oldest unsent notification has been waiting.",
+            source=Source.DAEMON,
+            act="a line that climbs: no receiver takes notifications; people are told nothing.",
+            missing="nothing waits, which is well; or wamon is not scraped.",
+            runbooks=("WamonNotifierFailing",),
+        ),
+        Query(expr=queries.since("wamon_outbox_oldest_timestamp_seconds"), legend="oldest"),
+        unit="s",
+        size=(THIRD, MIDDLE),
+        thresholds=looks.thresholds((300, looks.WATCH), (900, looks.BAD)),
+    )
+
+
+def _elsewhere() -> PanelBuilder:
+    pushes = f"sum by (peer, outcome) (increase(wamon_alertmanager_pushes_total{{{TARGET}}}[$__rate_interval]))"
+    actions = f"sum by (action, outcome) (increase(wamon_slack_actions_total{{{TARGET}}}[$__rate_interval]))"
+    heartbeat = queries.since("wamon_heartbeat_last_success_timestamp_seconds")
+    return lines(
+        About(
+            title="Alertmanager, Slack's buttons, the heartbeat",
+            shows="Requests with alerts to each Alertmanager and buttons that people pressed in Slack, between two "
+            "points by outcome; and how many minutes ago the outgoing heartbeat last arrived.",
+            source=Source.DAEMON,
+            act="rejected pushes: Alertmanager's version or wamon's labels; refused buttons: somebody not on the list.",
+            missing="neither Alertmanager nor Slack's buttons nor a heartbeat are configured.",
+            runbooks=("WamonNotifierFailing", "WamonWatchdog"),
+        ),
+        Query(expr=f"topk({MOST_LINES}, {pushes})", legend="{{peer}}: {{outcome}}"),
+        Query(expr=f"topk({MOST_LINES}, {actions})", legend="{{action}}: {{outcome}}"),
+        Query(expr=f"{heartbeat} / 60", legend="heartbeat, minutes ago"),
+        unit="short",
+        size=(THIRD, MIDDLE),
+    )
