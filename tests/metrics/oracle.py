@@ -1,6 +1,7 @@
 """The same metrics by prometheus_client's own means: slow, plain, and the measure of what we write ourselves."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -109,8 +110,11 @@ class OracleCollector(Collector):
             last_known = gauge(named.last_known)
             for fact in facts:
                 if fact.current is None and fact.known is not None:
-                    state = {cast(StateSet, signal.shape).label: str(fact.known)}
-                    add(last_known, {**dict(fact.subject.labels), **state}, 1.0)
+                    lost = replace(fact, value=fact.known, is_current=True)
+                    for labels, value in samples(signal, lost):
+                        # Of a set of states only the one that it was.
+                        if value or not isinstance(signal.shape, StateSet):
+                            add(last_known, {**dict(fact.subject.labels), **labels}, value)
             yield last_known
         if named.changed_at is not None:
             changed = gauge(named.changed_at)

@@ -1,6 +1,7 @@
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -27,11 +28,12 @@ from tests.metrics.samples import (
 )
 from wamon.core.alerting import AlertState, Severity
 from wamon.core.desk import Acknowledgement, Desk, Mute, Standing
-from wamon.core.health import NEVER, Gauge, Reading, Shape, Signal, Subject, SubjectKind
+from wamon.core.health import NEVER, Flag, FlagMap, Reading, Shape, Signal, Subject, SubjectKind, Timestamp
 from wamon.core.state import CounterKey, State
 from wamon.core.step import PROBE_RUNS
 from wamon.metrics.exposition import Exposition
 from wamon.metrics.families import TOTALS
+from wamon.metrics.lines import sample
 from wamon.probes import PROBES
 from wamon.rules.can_send import CANNOT_SEND
 from wamon.rules.quality import QUALITY
@@ -123,6 +125,34 @@ def test_stale_value_is_unknown_and_its_last_known_state_stays_visible() -> None
         f'whatsapp_rating{{{ID},rating="UNKNOWN",{WABA}}} 1.0',
         f'whatsapp_last_known_rating{{{ID},rating="RED",{WABA}}} 1.0',
     ]
+
+
+@pytest.mark.parametrize(
+    ("shape", "value", "lines"),
+    [
+        (Flag(), False, ["b{" + WABA + "} 0.0"]),
+        (
+            FlagMap("app_id"),
+            {"1": True, "2": False},
+            ['b{app_id="1",' + WABA + "} 1.0", 'b{app_id="2",' + WABA + "} 0.0"],
+        ),
+        (Timestamp(), START, [sample("b", (("waba_id", "1029"),), START.timestamp()).decode().strip()]),
+        (Timestamp(), NEVER, []),
+    ],
+)
+def test_whatever_becomes_unknown_can_show_what_it_was(shape: Shape[Any], value: Any, lines: list[str]) -> None:
+    signal: Signal[Any] = Signal(name="a", kind=SubjectKind.WABA, shape=shape, help="A.", last_known="b")
+    about = Subject.waba("1029")
+    exposed = Exposition((signal,), rules=(), mode="builtin")
+
+    state, changes = seen(State(), signal.reading(about, value))
+    exposed.publish(state, changes)
+    while_known = lines_of(exposed, "b")
+    exposed.publish(*seen(state, signal.reading(about, None)))
+
+    assert while_known == []
+    assert lines_of(exposed, "a") == []
+    assert lines_of(exposed, "b") == lines
 
 
 def test_last_known_state_goes_when_the_value_is_known_again() -> None:
@@ -429,13 +459,6 @@ def test_family_comes_back_when_there_is_room_again(caplog: pytest.LogCaptureFix
 
 
 # --- declarations that cannot be exported -----------------------------------------------------------------------------
-
-
-def test_last_known_family_of_what_is_no_state_is_refused() -> None:
-    signal = Signal(name="a", kind=SubjectKind.WABA, shape=Gauge(), help="A.", last_known="b")
-
-    with pytest.raises(ValueError, match="only a state has a last known one"):
-        Exposition((signal,), rules=(), mode="builtin")
 
 
 def test_family_declared_twice_is_refused() -> None:

@@ -219,11 +219,11 @@ class Exposition:
             return
         labels, shape, value = fact.subject.labels, fact.signal.shape, fact.current
         self._lines[own.main.name].put(labels, render(own.main.name, shape, labels, value))
-        if own.last_known is not None and isinstance(shape, StateSet | SparseState):
+        if own.last_known is not None:
             name = own.last_known.name
+            one_of = SparseState(shape.label) if isinstance(shape, StateSet) else shape
             is_shown = value is None and fact.known is not None
-            chunk = render(name, SparseState(shape.label), labels, fact.known) if is_shown else b""
-            self._lines[name].put(labels, chunk)
+            self._lines[name].put(labels, render(name, one_of, labels, fact.known) if is_shown else b"")
         if own.changed_at is not None:
             name = own.changed_at.name
             at = fact.changed_at

@@ -92,14 +92,12 @@ class SignalFamilies:
 
 
 def signal_families(signal: Signal[Any]) -> SignalFamilies:
-    """Raises ValueError for a `last_known` family of a signal that has no state label to show it under."""
+    """The family of what was last known has the form of the main one, but of a state only the one that it was."""
     identity = IDENTITY_LABELS[signal.kind]
     freshness = _freshness(signal)
     main = _gauge(signal, signal.name, signal.help, (*identity, *_shape_labels(signal.shape)), freshness)
     last_known = changed_at = None
     if signal.last_known is not None:
-        if not isinstance(signal.shape, StateSet | SparseState):
-            raise ValueError(f"{signal.name}: only a state has a last known one ({signal.last_known})")
         meaning = f"What {signal.name} was before it became unknown; absent while it is known."
         last_known = _gauge(signal, signal.last_known, meaning, main.labels, freshness)
     if signal.changed_at is not None:

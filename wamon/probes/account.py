@@ -40,6 +40,7 @@ PHONE_NUMBER_IN_WABA = Signal(
     kind=SubjectKind.PHONE_NUMBER,
     shape=Flag(),
     help="Whether the WABA lists this phone number; 0 only for one that the configuration names.",
+    last_known="whatsapp_phone_number_last_known_in_waba",
 )
 QUALITY_RATING = Signal(
     name="whatsapp_phone_number_quality_rating",
@@ -105,12 +106,14 @@ CAN_SEND = Signal(
     kind=SubjectKind.SENDER,
     shape=SparseState("state"),
     help="Whether this entity (phone number, WABA, business, app) lets messages be sent, calling left out.",
+    last_known="whatsapp_last_known_can_send",
 )
 CAN_SEND_REASON = Signal(
     name="whatsapp_can_send_reason_info",
     kind=SubjectKind.SENDER,
     shape=FlagMap("error_code"),
     help="Meta's error codes that limit or block this entity; absent while it is available.",
+    last_known="whatsapp_last_known_can_send_reason_info",
 )
 
 # --- what it observes: the WABA ---------------------------------------------------------------------------------------
@@ -126,12 +129,14 @@ WABA_STATUS = Signal(
     kind=SubjectKind.WABA,
     shape=SparseState("value"),
     help="Status of the WABA in Meta's words.",
+    last_known="whatsapp_waba_last_known_status",
 )
 WABA_REVIEW_STATUS = Signal(
     name="whatsapp_waba_review_status",
     kind=SubjectKind.WABA,
     shape=SparseState("value"),
     help="Outcome of Meta's account review.",
+    last_known="whatsapp_waba_last_known_review_status",
 )
 WABA_BUSINESS_VERIFICATION_STATUS = Signal(
     name="whatsapp_waba_business_verification_status",
@@ -144,6 +149,7 @@ WEBHOOK_SUBSCRIBED = Signal(
     kind=SubjectKind.WABA,
     shape=FlagMap("app_id"),
     help="Whether this app receives the WABA's webhooks; the configured app always, other apps only when seen.",
+    last_known="whatsapp_webhook_last_known_subscribed",
 )
 WEBHOOK_OVERRIDE_MATCHES = Signal(
     name="whatsapp_webhook_override_matches",
@@ -156,6 +162,7 @@ TOKEN_ASSET_ACCESS = Signal(
     kind=SubjectKind.TOKEN_ASSET,
     shape=Flag(),
     help="Whether the token could read this WABA, proved by a read.",
+    last_known="whatsapp_token_last_known_asset_access",
 )
 
 SIGNALS: tuple[Signal[Any], ...] = (

@@ -14,12 +14,14 @@ WEBHOOK_ACTIVE = Signal(
     kind=SubjectKind.APP,
     shape=Flag(),
     help="Whether the app has an active webhook for whatsapp_business_account.",
+    last_known="whatsapp_webhook_last_known_active",
 )
 WEBHOOK_FIELD_SUBSCRIBED = Signal(
     name="whatsapp_webhook_field_subscribed",
     kind=SubjectKind.APP,
     shape=FlagMap("field"),
     help="Whether the app subscribes to this wanted webhook field.",
+    last_known="whatsapp_webhook_last_known_field_subscribed",
 )
 WEBHOOK_CALLBACK_MATCHES = Signal(
     name="whatsapp_webhook_callback_matches",

@@ -11,12 +11,14 @@ TOKEN_VALID = Signal(
     kind=SubjectKind.TOKEN,
     shape=Flag(),
     help="Whether Meta says that the access token is valid (1) or not (0); only ever from an explicit answer.",
+    last_known="whatsapp_token_last_known_valid",
 )
 VERSION_SERVED = Signal(
     name="whatsapp_api_version_served_info",
     kind=SubjectKind.API_VERSION,
     shape=Info(("requested", "served")),
     help="The Graph API version asked for, and the one that answered (header facebook-api-version).",
+    last_known="whatsapp_api_version_last_known_served_info",
 )
 QUOTA_USED = Signal(
     name="wamon_graph_quota_used_ratio",

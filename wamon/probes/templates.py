@@ -71,8 +71,8 @@ TEMPLATES_LISTED = Signal(
     name="whatsapp_templates_listed",
     kind=SubjectKind.WABA,
     shape=Flag(),
-    help="That the templates were listed; since when is what tells the rules which problems are older than the watch.",
-    is_exported=False,
+    help="Whether all templates of the WABA are known; absent while they are not.",
+    changed_at="whatsapp_templates_first_listed_timestamp_seconds",
     keeps_history=False,
 )
 

@@ -23,24 +23,28 @@ TOKEN_EXPIRY = Signal(
     kind=SubjectKind.TOKEN,
     shape=Timestamp(),
     help="When the access token expires; absent when it never does.",
+    last_known="whatsapp_token_last_known_expiry_timestamp_seconds",
 )
 TOKEN_DATA_ACCESS_EXPIRY = Signal(
     name="whatsapp_token_data_access_expiry_timestamp_seconds",
     kind=SubjectKind.TOKEN,
     shape=Timestamp(),
     help="When the app's access to the user's data ends; absent when it never does.",
+    last_known="whatsapp_token_last_known_data_access_expiry_timestamp_seconds",
 )
 TOKEN_SCOPE_GRANTED = Signal(
     name="whatsapp_token_scope_granted",
     kind=SubjectKind.TOKEN,
     shape=FlagMap("scope"),
     help="Whether the access token has this required scope (union of scopes and granular_scopes).",
+    last_known="whatsapp_token_last_known_scope_granted",
 )
 TOKEN_TARGET_GRANTED = Signal(
     name="whatsapp_token_target_granted",
     kind=SubjectKind.TOKEN_ASSET,
     shape=Flag(),
     help="Whether the token's whatsapp_business_management scope covers this WABA (granular_scopes target_ids).",
+    last_known="whatsapp_token_last_known_target_granted",
 )
 
 SIGNALS: tuple[Signal[Any], ...] = (
