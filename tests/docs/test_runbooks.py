@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 from click.testing import CliRunner
 
+from tests.assets.ruletest import alerting_rules
 from wamon.cli import main
 from wamon.config.reference import render_configuration
 from wamon.core.error_codes import lookup
@@ -19,9 +20,8 @@ from wamon.rules import RULES
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 INDEX = RUNBOOKS / "README.md"
-# What Prometheus, or wamon about itself, tells without a rule of its own here.
-OTHER_ALERTS = {"WamonDown", "WamonNotifierFailing", "WamonStoreFailing", "WamonWatchdog"}
-ALERTS = sorted({name for rule in RULES for name in rule.alertnames.values()} | OTHER_ALERTS)
+# With those that Prometheus alone can tell.
+ALERTS = sorted({name for rule in RULES for name in rule.alertnames.values()} | alerting_rules().keys())
 SECTIONS: Final = (
     "Meaning",
     "How it is known",

@@ -2,19 +2,15 @@
 
 import asyncio
 import random
-import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import httpx
-
-from tests.crash.lab import PATIENCE_SECONDS, until
+from tests.alertmanagers import alertmanager
+from tests.crash.lab import until
 from tests.notify.cases import NUMBER, NUMBER_ID, QUALITY, WABA_ID
 from tests.notify.ear import Ear, listening
-from tests.tools import require_tool
 from wamon.core.alerting import Alert, AlertState, Severity, Transition, alert_key
 from wamon.core.state import State
 from wamon.core.timing import SystemClock
@@ -108,77 +104,8 @@ class Desk:
         self.alerts = ()
 
 
-@dataclass
-class Alertmanager:
-    """A process that can be ended and started again on the same folder and port."""
-
-    program: str
-    folder: Path
-    port: int
-    process: asyncio.subprocess.Process | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def start(self) -> None:
-        self.process = await asyncio.create_subprocess_exec(
-            self.program,
-            f"--config.file={self.folder / 'alertmanager.yml'}",
-            f"--storage.path={self.folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{self.port}",
-            "--cluster.listen-address=",
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while await self.firing() is None:  # noqa: ASYNC110 - another process sets no event of ours
-                await asyncio.sleep(0.05)
-
-    async def stop(self) -> None:
-        """End it in order, so that it keeps the log of what it told."""
-        if self.process is not None and self.process.returncode is None:
-            self.process.terminate()
-            await self.process.wait()
-
-    async def firing(self) -> set[str] | None:
-        """The names of the alerts that are not resolved; None while nobody answers."""
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False) as client:
-            try:
-                answer = await client.get("/api/v2/alerts")
-            except httpx.TransportError:
-                return None
-        return {alert["labels"]["alertname"] for alert in answer.json()} if answer.status_code == 200 else None
-
-    async def shows(self, *names: str) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while await self.firing() != set(names):  # noqa: ASYNC110 - another process sets no event of ours
-                await asyncio.sleep(0.05)
-
-
-def configured(folder: Path, receiver_url: str) -> Path:
-    folder.mkdir()
-    file = folder / "alertmanager.yml"
-    file.write_text(CONFIGURATION.format(url=receiver_url), encoding="utf-8")
-    return file
-
-
-@asynccontextmanager
-async def alertmanager(folder: Path, receiver_url: str) -> AsyncIterator[Alertmanager]:
-    program, amtool = require_tool("alertmanager"), require_tool("amtool")
-    file = configured(folder, receiver_url)
-    checked = await asyncio.create_subprocess_exec(
-        amtool, "check-config", str(file), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
-    assert await checked.wait() == 0
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    running = Alertmanager(program, folder, port)
-    try:
-        await running.start()
-        yield running
-    finally:
-        await running.stop()
+def configured(receiver_url: str) -> str:
+    return CONFIGURATION.format(url=receiver_url)
 
 
 def told(ear: Ear) -> list[list[tuple[str, str]]]:
@@ -193,7 +120,7 @@ def told(ear: Ear) -> list[list[tuple[str, str]]]:
 def test_alert_fires_once_rises_and_resolves(tmp_path: Path) -> None:
     async def story() -> None:
         desk, ear = Desk(), Ear()
-        async with listening(ear) as receiver, alertmanager(tmp_path / "am", receiver) as it:
+        async with listening(ear) as receiver, alertmanager(tmp_path / "am", configured(receiver)) as it:
             push = desk.push(it.url)
             desk.opens()
             await push.push_once()
@@ -241,7 +168,7 @@ def test_alert_fires_once_rises_and_resolves(tmp_path: Path) -> None:
 def test_restarted_alertmanager_gets_the_alert_again_and_tells_nobody_twice(tmp_path: Path) -> None:
     async def story() -> None:
         desk, ear = Desk(), Ear()
-        async with listening(ear) as receiver, alertmanager(tmp_path / "am", receiver) as it:
+        async with listening(ear) as receiver, alertmanager(tmp_path / "am", configured(receiver)) as it:
             push = desk.push(it.url)
             desk.opens()
             await push.push_once()
@@ -269,7 +196,7 @@ def test_restarted_alertmanager_gets_the_alert_again_and_tells_nobody_twice(tmp_
 def test_alert_that_closes_while_its_alertmanager_is_down_is_told_as_resolved(tmp_path: Path) -> None:
     async def story() -> None:
         desk, ear = Desk(), Ear()
-        async with listening(ear) as receiver, alertmanager(tmp_path / "am", receiver) as it:
+        async with listening(ear) as receiver, alertmanager(tmp_path / "am", configured(receiver)) as it:
             push = desk.push(it.url)
             desk.opens()
             await push.push_once()
@@ -293,8 +220,8 @@ def test_every_peer_gets_every_alert_whichever_is_down(tmp_path: Path) -> None:
         desk, ear = Desk(), Ear()
         async with (
             listening(ear) as receiver,
-            alertmanager(tmp_path / "one", receiver) as one,
-            alertmanager(tmp_path / "two", receiver) as two,
+            alertmanager(tmp_path / "one", configured(receiver)) as one,
+            alertmanager(tmp_path / "two", configured(receiver)) as two,
         ):
             push = desk.push(one.url, two.url)
             await one.stop()

@@ -34,6 +34,7 @@ RESTRICTION_ACTIVE = Signal(
     kind=SubjectKind.RESTRICTION,
     shape=Flag(),
     help="Whether the account is under this restriction; absent after the end that Meta named.",
+    changed_at="whatsapp_waba_restriction_active_changed_timestamp_seconds",
     is_event=True,
 )
 RESTRICTION_EXPIRY = Signal(
