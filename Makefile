@@ -58,10 +58,12 @@ types: $(VENV)/.dev
 docs: $(VENV)/.dev
 	@$(PY) -m wamon.reference --check
 	@$(PY) dashboards/build.py --check
+	@$(PY) deploy/build.py --check
 
 assets: $(VENV)/.dev ## write the generated documents, dashboards and manifests anew
 	@$(PY) -m wamon.reference
 	@$(PY) dashboards/build.py
+	@$(PY) deploy/build.py
 
 bench: $(VENV)/.dev ## the benchmarks, one after the other
 	@for script in $(sort $(wildcard benchmarks/*.py)); do echo "== $$script"; $(PY) $$script $(ARGS) || exit 1; done

@@ -20,6 +20,7 @@ _PROGRAMS = {
     "alertmanager": (("prometheus-alertmanager", "alertmanager"), "prometheus-alertmanager"),
     "amtool": (("amtool",), "prometheus-alertmanager"),
     "chromium": (("chromium", "chromium-browser"), "chromium"),
+    "systemd-analyze": (("systemd-analyze",), "systemd"),
 }
 
 _CONTRACT = Path(__file__).parents[2] / "shared" / "contract" / "business-messaging-api_v23.0.yaml"
