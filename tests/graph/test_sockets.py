@@ -36,11 +36,12 @@ def ask_served_meta(kind: str | None = None, **options: Any) -> tuple[Answer | G
     world = World.small(clock.now)
     if kind is not None:
         world.faults.add(kind, **options)
+    timeout_seconds = 0.2 if kind in ("hang", "drip") else 30.0
     credentials = Credentials.of({"main": world.token("system-user").value})
 
     async def over_a_socket() -> tuple[Answer | GraphFault, Rig]:
         async with serve(graph_app(world)) as url:
-            rig = Rig(None, clock, credentials, base_url=url, timeout_seconds=0.2)
+            rig = Rig(None, clock, credentials, base_url=url, timeout_seconds=timeout_seconds)
             return await ask(rig, next(iter(world.wabas))), rig
 
     return (*asyncio.run(over_a_socket()), world)

@@ -38,6 +38,11 @@ class Ear:
     manner: str = "answer"
     heard: list[Heard] = field(default_factory=list)
 
+    @property
+    def timeout_seconds(self) -> float:
+        """How long to wait for it: briefly where nothing comes, else as long as a busy machine may need."""
+        return 1.0 if self.manner == "hang" else 30.0
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         body = await request.body()

@@ -73,7 +73,9 @@ class Bench:
     pushes: asyncio.Queue[tuple[str, str, int]] = field(default_factory=asyncio.Queue)
     asked_since: list[datetime] = field(default_factory=list)
 
-    def push(self, *urls: str, clock: Clock | None = None, links: Links | None = None) -> AlertmanagerPush:
+    def push(
+        self, *urls: str, clock: Clock | None = None, links: Links | None = None, timeout_seconds: float = 30.0
+    ) -> AlertmanagerPush:
         return AlertmanagerPush(
             urls,
             state=lambda: State(alerts={alert.key: alert for alert in self.alerts}),
@@ -87,7 +89,7 @@ class Bench:
             clock=clock or self.clock,
             random=random.Random(7),
             observer=self,
-            timeout_seconds=0.3,
+            timeout_seconds=timeout_seconds,
         )
 
     async def _recent(self, since: datetime) -> Sequence[Transition]:
@@ -109,7 +111,7 @@ class Bench:
 def at_bench(bench: Bench, ear: Ear, scenario: Callable[[AlertmanagerPush], Awaitable[None]]) -> None:
     async def main() -> None:
         async with listening(ear) as url:
-            push = bench.push(url)
+            push = bench.push(url, timeout_seconds=ear.timeout_seconds)
             try:
                 await scenario(push)
             finally:

@@ -33,7 +33,11 @@ def with_heartbeat(ear: Ear, witness: Witness, scenario: Callable[[Heartbeat], A
     async def main() -> None:
         async with listening(ear) as url:
             heartbeat = Heartbeat(
-                url + PATH, is_well=witness.is_well, clock=FakeClock(), observer=witness, timeout_seconds=0.2
+                url + PATH,
+                is_well=witness.is_well,
+                clock=FakeClock(),
+                observer=witness,
+                timeout_seconds=ear.timeout_seconds,
             )
             try:
                 await scenario(heartbeat)

@@ -35,7 +35,7 @@ def post(
 ) -> Receipt | DeliveryError:
     async def main() -> Receipt | DeliveryError:
         async with listening(ear) as url:
-            webhook = SignedWebhook(url + path, secret, timeout_seconds=0.2, clock=FakeClock())
+            webhook = SignedWebhook(url + path, secret, timeout_seconds=ear.timeout_seconds, clock=FakeClock())
             try:
                 return await webhook.send(message)
             except DeliveryError as error:
