@@ -7,7 +7,7 @@ import yaml
 
 from tests.assets.past import recording_rules
 from tests.assets.promql import names_in
-from tests.assets.ruletest import rule_files
+from tests.assets.shipped import rule_files
 from wamon.core.health import SparseState, StateSet
 from wamon.metrics.families import IDENTITY_LABELS, Family
 from wamon.metrics.reference import metric_rows

@@ -12,17 +12,15 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import yaml
 
-from tests.assets.ruletest import MINUTES, Case, alerting_rules, promtool_file, rule_files, seconds_of
+from tests.assets.ruletest import MINUTES, Case, promtool_file, seconds_of
+from tests.assets.shipped import Rule, Token, name_of, names_in, needed, rules_in_order, tokens_of
 from tests.tools import require_tool
-
-Rule: TypeAlias = dict[str, Any]
 
 THREADS: Final = 2
 # How many changed rules one promtool tries: many share the cost of its start and of the series.
@@ -33,15 +31,6 @@ TIMEOUT_SECONDS: Final = 300
 # A promtool lives for a second or two: it need not tidy up as long as there is room.
 UNTIDY: Final = {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
 
-_TOKEN: Final = re.compile(
-    r"""(?P<comment>\#[^\n]*)
-    |(?P<string>"(?:[^"\\]|\\.)*")
-    |(?P<duration>\d+(?:ms|[smhdwy])(?![\w]))
-    |(?P<number>\d+(?:\.\d+)?)
-    |(?P<name>[a-zA-Z_:][\w:]*)
-    |(?P<sign>=~|!~|==|!=|<=|>=|[-+*/%^<>=(){}\[\],])""",
-    re.VERBOSE,
-)
 _COMPARISONS: Final[Mapping[str, tuple[str, ...]]] = {
     ">": (">=", "<"),
     ">=": (">", "<="),
@@ -73,60 +62,6 @@ class Mutant:
         return f"{self.name}: {self.what}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    begins: int
-    ends: int
-
-
-# --- the shipped rules ------------------------------------------------------------------------------------------------
-
-
-@cache
-def rules_in_order() -> tuple[Rule, ...]:
-    """Every shipped rule: of one group in its order, and what is recorded in a file of its own first."""
-    files = sorted(rule_files(), key=lambda file: (not file.name.startswith("recording"), file.name))
-    return tuple(
-        rule
-        for file in files
-        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
-        for rule in group["rules"]
-    )
-
-
-def name_of(rule: Rule) -> str:
-    name: str = rule.get("alert") or rule["record"]
-    return name
-
-
-def needed(alert: str) -> list[int]:
-    """The places of the alert's rules and of all that is recorded for them, in order."""
-    rules = rules_in_order()
-    wanted, left = set[int](), [place for place, rule in enumerate(rules) if rule.get("alert") == alert]
-    while left:
-        place = left.pop()
-        if place not in wanted:
-            wanted.add(place)
-            left += [each for each, rule in enumerate(rules) if rule.get("record") in _names(rules[place])]
-    return sorted(wanted)
-
-
-def _names(rule: Rule) -> set[str]:
-    return {token.text for token in _tokens(rule["expr"]) if token.kind == "name"}
-
-
-def rules_of(alert: str) -> list[Rule]:
-    """The alert's rules behind all that is recorded for them: as one group they do what they do in their files."""
-    return [rules_in_order()[place] for place in needed(alert)]
-
-
-def users(position: int) -> list[str]:
-    """The alerts that a rule is part of, or recorded for."""
-    return [alert for alert in alerting_rules() if position in needed(alert)]
-
-
 # --- what is changed --------------------------------------------------------------------------------------------------
 
 
@@ -142,7 +77,7 @@ def mutants(position: int) -> Iterator[Mutant]:
 
 def _changed_expressions(rule: Rule) -> Iterator[tuple[str, Rule]]:
     expr: str = rule["expr"]
-    tokens = [token for token in _tokens(expr) if token.kind != "comment"]
+    tokens = [token for token in tokens_of(expr) if token.kind != "comment"]
     for begins, ends, new in (*_places(tokens), *_lists(tokens), *_matchers(tokens)):
         line = expr.count("\n", 0, begins) + 1
         what = f"line {line}, column {begins - expr.rfind(chr(10), 0, begins)}: {expr[begins:ends]!r} is now {new!r}"
@@ -151,7 +86,7 @@ def _changed_expressions(rule: Rule) -> Iterator[tuple[str, Rule]]:
         yield "no guard", {**rule, "expr": _GUARD.sub("", expr)}
 
 
-def _places(tokens: Sequence[_Token]) -> Iterator[tuple[int, int, str]]:
+def _places(tokens: Sequence[Token]) -> Iterator[tuple[int, int, str]]:
     """Numbers, comparisons, set operators and windows."""
     depth = 0
     for before, token in zip([None, *tokens], tokens, strict=False):
@@ -181,7 +116,7 @@ def _halved_and_doubled(duration: str) -> tuple[str, ...]:
     return f"{seconds * 2}s", f"{seconds // 2}s"
 
 
-def _lists(tokens: Sequence[_Token]) -> Iterator[tuple[int, int, str]]:
+def _lists(tokens: Sequence[Token]) -> Iterator[tuple[int, int, str]]:
     """The lists of labels, one label taken away."""
     for place, token in enumerate(tokens):
         if token.text in _LISTS and token.kind == "name" and tokens[place + 1].text == "(":
@@ -192,7 +127,7 @@ def _lists(tokens: Sequence[_Token]) -> Iterator[tuple[int, int, str]]:
                 yield tokens[place].begins, tokens[end].ends, f"{token.text} ({rest})"
 
 
-def _matchers(tokens: Sequence[_Token]) -> Iterator[tuple[int, int, str]]:
+def _matchers(tokens: Sequence[Token]) -> Iterator[tuple[int, int, str]]:
     """Each matcher dropped, turned round, and with another value; of alternatives each one taken away."""
     is_inside = False
     for place, token in enumerate(tokens):
@@ -225,11 +160,6 @@ def _changed_severities(rule: Rule) -> Iterator[tuple[str, Rule]]:
         changed = copy.deepcopy(rule)
         changed["labels"]["severity"] = _SEVERITIES[rule["labels"]["severity"]]
         yield "another severity", changed
-
-
-def _tokens(expr: str) -> Iterator[_Token]:
-    for found in _TOKEN.finditer(expr):
-        yield _Token(found.lastgroup or "", found.group(), found.start(), found.end())
 
 
 # --- which of them pass -----------------------------------------------------------------------------------------------
@@ -316,7 +246,7 @@ def _group(alert: str, changed: Mapping[int, Mutant]) -> list[Rule]:
                 # What the other severity says of it stays as it is.
                 continue
             if "record" in rule:
-                if not reached & {name_of(rule), *_names(rule)}:
+                if not reached & {name_of(rule), *names_in(rule)}:
                     continue
                 reached.add(name_of(rule))
             group.append(_renamed(rule, reached, _suffix(number)))
@@ -331,7 +261,7 @@ def _severity(place: int) -> str:
 def _renamed(rule: Rule, reached: Set[str], suffix: str) -> Rule:
     """The rule under a name of its own, which reads what the same change reached. Words are left out."""
     expr = rule["expr"]
-    for token in reversed(list(_tokens(expr))):
+    for token in reversed(list(tokens_of(expr))):
         if token.kind == "name" and token.text in reached:
             expr = expr[: token.ends] + suffix + expr[token.ends :]
     key = "record" if "record" in rule else "alert"

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import pytest
 import yaml
 
-from tests.assets.ruletest import alerting_rules
+from tests.assets.shipped import alerting_rules
 from tests.tools import require_tool
 from wamon.core.alerting import Severity
 from wamon.core.manner import Patience

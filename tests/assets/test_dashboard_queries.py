@@ -13,7 +13,7 @@ from tests.assets.boards import Board, Panel, Query, boards
 from tests.assets.demo_story import ENDS_AT, recorded_demo
 from tests.assets.grafana import Viewer, fields, picked
 from tests.assets.past import QueryError, Span, past
-from tests.assets.ruletest import rule_files
+from tests.assets.shipped import rule_files
 from tests.assets.shown import (
     BYSTANDER,
     COURIER,

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 import pytest
 
-from tests.assets.mutants import Mutant, guard_cases, mutants, name_of, rules_in_order, survivors, users
+from tests.assets.mutants import Mutant, guard_cases, mutants, survivors
 from tests.assets.rules import daemon, templates
 from tests.assets.ruletest import Case
+from tests.assets.shipped import name_of, rules_in_order, users
 from tests.assets.test_rules import UNGUARDED, cases_of
 
 # Changes that change nothing, and why.

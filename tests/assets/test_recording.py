@@ -8,7 +8,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from tests.assets.ruletest import ALERTS, group_order, placed
+from tests.assets.ruletest import group_order, placed
+from tests.assets.shipped import ALERTS
 from tests.tools import require_tool
 from wamon.core.figures import wilson_lower_bound
 

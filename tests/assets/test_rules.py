@@ -7,7 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from tests.assets.ruletest import KINDS, Case, Kind, alerting_rules, complaints
+from tests.assets.ruletest import KINDS, Case, Kind, complaints
+from tests.assets.shipped import alerting_rules
 
 MODULES: tuple[ModuleType, ...] = tuple(
     importlib.import_module(f"tests.assets.rules.{name}")

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from tests.assets.known_metrics import known_labels, recorded_labels
-from tests.assets.mutants import rules_of
 from tests.assets.promql import names_in
-from tests.assets.ruletest import ALERTS as FOLDER
-from tests.assets.ruletest import Case, alerting_rules, promtool_file, rule_files
+from tests.assets.ruletest import Case, promtool_file
+from tests.assets.shipped import ALERTS as FOLDER
+from tests.assets.shipped import alerting_rules, rule_files, rules_of
 from tests.assets.test_rules import AWAITED, UNGUARDED, cases_of
 from tests.tools import require_tool
 from wamon.core.alerting import Severity, Timing

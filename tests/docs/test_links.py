@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.assets.ruletest import alerting_rules
+from tests.assets.shipped import alerting_rules
 from wamon.cli import COMMANDS, main
 from wamon.config.rules import dataclass_keys
 from wamon.config.schema import REQUIRED_SCOPES, TABLES, AccountTable, Keys

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from click.testing import CliRunner
 
-from tests.assets.ruletest import alerting_rules
+from tests.assets.shipped import alerting_rules
 from wamon.cli import main
 from wamon.config.reference import render_configuration
 from wamon.core.error_codes import lookup

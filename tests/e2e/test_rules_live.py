@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import yaml
 
-from tests.assets.ruletest import alerting_rules, rule_files
+from tests.assets.shipped import alerting_rules, rule_files
 from tests.crash.lab import Lab, lab, until
 from tests.e2e.test_prometheus import becomes, value
 from tests.notify.ear import Ear, listening

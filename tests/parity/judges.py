@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 import yaml
 
-from tests.assets.ruletest import TARGET, rule_files
+from tests.assets.ruletest import TARGET
+from tests.assets.shipped import rule_files
 from tests.recording import OpenAlert, Recording
 from tests.tools import require_tool
 from wamon.rules import RULES

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.assets.ruletest import alerting_rules
+from tests.assets.shipped import alerting_rules
 from tests.parity.differences import DIFFERENCES, FIRE_ALONE_IN, PROMETHEUS_ONLY, UNTOUCHED, Difference
 from tests.parity.judges import Comparison, Disagreement, builtin, compare, prometheus
 from tests.parity.stories import STORIES
