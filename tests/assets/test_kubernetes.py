@@ -23,7 +23,12 @@ VERSIONS: Final = (kubernetes_validate.latest_version(), "1.30")
 GENERATED: Final = {"prometheusrule.yaml", "dashboards.yaml"}
 NAME: Final = {"app.kubernetes.io/name": "wamon"}
 MOST_BYTES: Final = 1024 * 1024
-DURATION: Final = {"type": "string", "pattern": "^([0-9]+(ms|[smhdwy]))+$"}
+UNITS: Final = ("y", "w", "d", "h", "m", "s", "ms")
+DURATION: Final = {
+    "type": "string",
+    "minLength": 1,
+    "pattern": f"^(0|{''.join(f'(([0-9]+){unit})?' for unit in UNITS)})$",
+}
 TEXTS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
 
 
@@ -31,7 +36,9 @@ def closed(required: list[str], **properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": required, "additionalProperties": False, "properties": properties}
 
 
-# The fields in use only. Source: Prometheus operator "API reference", monitoring.coreos.com/v1, read 2026-11.
+# Our own summary of the fields in use, closed to all others: the operator's schemas are no package to depend on.
+# Source: prometheus-operator/prometheus-operator, example/prometheus-operator-crd, PrometheusRule of 0.82.2 and
+# ServiceMonitor of 0.84.1, read 2026-11.
 OPERATOR_SPECS: Final = {
     "ServiceMonitor": closed(
         ["selector", "endpoints"],
@@ -154,6 +161,13 @@ def test_manifest_fits_into_etcd(manifest: dict[str, Any]) -> None:
 # --- generated --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/prometheus-and-grafana.md", "deploy/kubernetes/README.md"])
+def test_documents_apply_in_the_way_that_has_room_for_a_board(document: str) -> None:
+    applied = re.findall(r"kubectl apply[^\n`]*", (ROOT / document).read_text(encoding="utf-8"))
+
+    assert applied == ["kubectl apply --server-side -k deploy/kubernetes"]
+
+
 def test_generated_manifests_are_in_step() -> None:
     done = subprocess.run(
         [sys.executable, "deploy/build.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -209,6 +223,16 @@ def test_services_keep_the_public_port_from_the_private_one() -> None:
         for name in ("wamon", "wamon-webhooks")
     }
     assert seen == {"wamon": [(9877, 9877)], "wamon-webhooks": [(8080, 8080)]}
+
+
+def test_services_lead_to_a_pod_that_is_not_ready() -> None:
+    # Not ready is also who cannot tell Slack; Meta's webhooks and the page that says so must get through.
+    for name in ("wamon", "wamon-webhooks"):
+        assert one("Service", name)["spec"]["publishNotReadyAddresses"] is True
+
+
+def test_image_is_not_pulled_before_it_is_named() -> None:
+    assert container()["image"] == "registry.example.org/wamon:REPLACE-ME"
 
 
 def test_only_pods_of_the_cluster_reach_the_private_port() -> None:

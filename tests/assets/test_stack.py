@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.assets.ruletest import alerting_rules
+from tests.assets.shipped import alerting_rules
 from tests.docs.test_links import VARIABLES
 from tests.tools import require_tool
 from tests.web.test_private import Client, Daemon
@@ -118,9 +118,12 @@ def test_volumes_and_secrets_are_declared_and_used() -> None:
 @pytest.mark.parametrize("service", NAMES)
 def test_what_is_mounted_is_in_the_repository_and_read_only(service: str) -> None:
     bound = [mount for mount in mounts(service) if mount[0].startswith((".", "/"))]
+    chosen = [volume for volume in SERVICES[service].get("volumes", ()) if "${" in str(volume)]
 
     assert [source for source, _, _ in bound if source != "/dev/null" and not (ROOT / source).exists()] == []
     assert [target for _, target, is_read_only in bound if not is_read_only] == []
+    # In short form a name without "./" is a volume, and a file that is not there becomes a folder.
+    assert [volume for volume in chosen if volume["bind"] != {"create_host_path": False}] == []
 
 
 # --- variables --------------------------------------------------------------------------------------------------------
@@ -278,7 +281,12 @@ def test_images_are_pinned_to_an_exact_version() -> None:
 
     assert images.keys() == {"prometheus", "alertmanager", "grafana"}
     assert [image for image in images.values() if not re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+", image)] == []
+
+
+def test_wamon_is_built_here_and_never_pulled() -> None:
+    # With a name beside it compose pulls that first. Source: docker/compose issue 12764, read 2026-11.
     assert SERVICES["wamon"]["build"] == "."
+    assert "image" not in SERVICES["wamon"]
 
 
 # --- health -----------------------------------------------------------------------------------------------------------
@@ -292,6 +300,13 @@ def test_every_service_is_asked_for_its_health(service: str) -> None:
     assert {"interval", "timeout", "start_period", "retries"} <= check.keys()
     at = re.findall(r"http://127\.0\.0\.1:(\d+)", " ".join(check["test"]))
     assert at == ([] if service == "wamon" else [str(PORTS[service][0])])
+
+
+@pytest.mark.parametrize("service", ["prometheus", "alertmanager"])
+def test_path_in_the_address_for_people_moves_nothing_inside(service: str) -> None:
+    # Otherwise it is the prefix of every path: health check, data source and push would find nothing.
+    assert option(service, "web.external-url").startswith("http://localhost:")
+    assert option(service, "web.route-prefix") == "/"
 
 
 def test_wamon_is_asked_as_its_image_says() -> None:
@@ -458,6 +473,13 @@ def test_page_makes_every_secret_and_takes_three_lines_for_each_way() -> None:
     assert [len(way.splitlines()) for way in ways] == [3] * 4
     made = re.findall(r"touch ((?:\w+ )+)|> (\w+)", ways[0])
     assert {name for words in made for word in words for name in word.split()} == STACK["secrets"].keys()
+
+
+def test_readme_has_the_same_three_lines_for_each_way() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    *imports, _systemd = re.findall(r"^### .*?^(```sh\n.*?^```\n)", PAGE, re.MULTILINE | re.DOTALL)
+
+    assert [lines for lines in imports if lines not in readme] == []
 
 
 def test_page_names_the_alerts_that_fire_in_every_mode() -> None:
