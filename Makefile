@@ -29,12 +29,21 @@ run: $(VENV)/.runtime ## the daemon, configured by wamon.toml and WAMON_* variab
 
 test: $(VENV)/.dev ## all tests (ARGS="-k quality" passes on to pytest, COVERAGE=1 measures and holds the bars)
 ifeq ($(COVERAGE),)
-	@$(PY) -m pytest $(ARGS)
+	@$(call pytest,$(PY) -m pytest)
 else
 	@$(PY) -m coverage erase
-	@$(PY) -m coverage run -m pytest $(ARGS)
+	@$(call pytest,$(PY) -m coverage run -m pytest)
 	@$(MAKE) --no-print-directory coverage
 endif
+
+# Side by side first, then those that want to be alone. pytest's 5 says that no test was asked for: both must say so.
+define pytest
+crowd=0; alone=0; \
+$(1) --alone=never --numprocesses=auto --maxprocesses=8 --dist=loadfile $(ARGS) || crowd=$$?; \
+if [ $$crowd != 0 ] && [ $$crowd != 5 ]; then exit $$crowd; fi; \
+$(1) --alone=only $(ARGS) || alone=$$?; \
+if [ $$alone = 5 ]; then exit $$crowd; fi; exit $$alone
+endef
 
 coverage: $(VENV)/.dev
 	@$(PY) -m coverage combine --quiet

@@ -12,6 +12,21 @@ hypothesis.settings.register_profile("laptop", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True, database=None)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make test` runs the tests in two turns, so that ARGS may still bring a -m of its own."""
+    parser.addoption("--alone", choices=("only", "never"), help="only the tests marked `alone`, or all the others")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    turn = config.getoption("--alone")
+    if turn is None:
+        return
+    wanted = [item for item in items if (item.get_closest_marker("alone") is not None) == (turn == "only")]
+    if gone := [item for item in items if item not in set(wanted)]:
+        config.hook.pytest_deselected(items=gone)
+    items[:] = wanted
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Forget what the shell around us says about wamon and about proxies, before any test or child process reads it."""
     for name in list(os.environ):

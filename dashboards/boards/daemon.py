@@ -21,7 +21,7 @@ from dashboards.panels import (
     rows,
 )
 from dashboards.queries import TARGET, WABA
-from dashboards.sections import telling
+from dashboards.sections import access, telling
 
 MOST_LINES: Final = 10
 MOST_ROWS: Final = 25
@@ -56,7 +56,8 @@ def _now() -> tuple[PanelBuilder, ...]:
                 missing="Prometheus has no target of that job and instance.",
                 runbooks=("WamonDown", "WamonWatchdog"),
             ),
-            Query(expr=f"min(up{{{TARGET}}})"),
+            # Of those targets only that are wamons: with all jobs chosen there are others.
+            Query(expr=f"min(up{{{TARGET}}} and on (job, instance) last_over_time(wamon_build_info{{{TARGET}}}[1d]))"),
             unit="none",
             mapping=looks.yes_no("UP", "DOWN"),
             is_filled=True,
@@ -169,23 +170,24 @@ def _probes() -> PanelBuilder:
     by = queries.BY_PROBE
     unheard = f"max by ({by}) ({queries.unheard()})"
     chosen = f"topk({MOST_ROWS}, {unheard})"
+    interval = queries.among(chosen, by, f"max by ({by}) (wamon_probe_interval_seconds{{{TARGET}}})")
+    outcome = (
+        f"(0 * ({chosen}) + 1) * on ({by}) group_left (outcome) "
+        f"topk by ({by}) (1, wamon_probe_outcome{{{TARGET}}} == 1)"
+    )
     return rows(
         About(
             title="Probes, the longest without an answer first",
             shows="How long ago each probe last had a usable answer about its target, how far apart its runs are, "
-            f"and how the last one ended. Beyond three intervals the readings count as unknown. At most {MOST_ROWS}.",
+            f"and how the last one ended. Beyond three intervals the readings count as unknown. Account "
+            f"{access.EVERY_ACCOUNT}: of a token or an app. At most {MOST_ROWS}.",
             source=Source.DAEMON,
             act="denied is about the token, throttled about the quota, unreachable about the network, refused and "
             "unexpected about Meta or a change of its API.",
             missing="no probe has run yet, or wamon is not scraped.",
             runbooks=("WamonCannotSee",),
         ),
-        Query(expr=chosen),
-        Query(expr=queries.among(chosen, by, f"max by ({by}) (wamon_probe_interval_seconds{{{TARGET}}})")),
-        Query(
-            expr=f"(0 * ({chosen}) + 1) * on ({by}) group_left (outcome) "
-            f"max by ({by}, outcome) (wamon_probe_outcome{{{TARGET}}} == 1)"
-        ),
+        *(Query(expr=access.of_every_account(each)) for each in (chosen, interval, outcome)),
         columns=(
             Column(name="probe", title="Probe", width=110),
             Column(name="waba_id", title="Account ID", links=(WEBHOOKS_LINK,)),
@@ -228,7 +230,7 @@ def _outcomes() -> PanelBuilder:
             runbooks=("WamonCannotSee", "WamonGraphUnreachable"),
         ),
         Query(expr=f"{queries.rate('wamon_probe_runs_total', TARGET, 'outcome')} * 60", legend="{{outcome}}"),
-        unit="cpm",
+        unit="opm",
         is_stacked=True,
     )
 
@@ -266,7 +268,7 @@ def _graph() -> PanelBuilder:
         ),
         Query(expr=f"topk({MOST_LINES}, {counter}) * 60", legend="{{code}}"),
         Query(expr=f"topk({MOST_LINES}, {retries}) * 60", legend="again: {{reason}}"),
-        unit="cpm",
+        unit="reqpm",
         size=(THIRD, MIDDLE),
     )
 
@@ -347,7 +349,7 @@ def _store() -> PanelBuilder:
         Query(expr=queries.quantile(0.5, "wamon_database_commit_duration_seconds", TARGET), legend="half"),
         Query(expr=queries.quantile(0.99, "wamon_database_commit_duration_seconds", TARGET), legend="99 in 100"),
         unit="s",
-        size=(THIRD, MIDDLE),
+        size=(HALF, MIDDLE),
     )
 
 
@@ -375,7 +377,7 @@ def _failures() -> PanelBuilder:
             legend="job {{task}}",
         ),
         unit="short",
-        size=(THIRD, MIDDLE),
+        size=(HALF, MIDDLE),
     )
 
 
@@ -392,7 +394,7 @@ def _scheduler() -> PanelBuilder:
         Query(expr=f"max(process_resident_memory_bytes{{{TARGET}}})", legend="memory"),
         Query(expr=f"max(process_virtual_memory_bytes{{{TARGET}}})", legend="virtual memory"),
         unit="bytes",
-        size=(THIRD, MIDDLE),
+        size=(HALF, MIDDLE),
     )
 
 
@@ -408,5 +410,5 @@ def _process() -> PanelBuilder:
         Query(expr=f"max(rate(process_cpu_seconds_total{{{TARGET}}}[$__rate_interval]))", legend="CPU"),
         Query(expr=f"max(process_open_fds{{{TARGET}}} / process_max_fds{{{TARGET}}})", legend="file descriptors"),
         unit="percentunit",
-        size=(THIRD, MIDDLE),
+        size=(HALF, MIDDLE),
     )

@@ -245,7 +245,7 @@ def _burn() -> PanelBuilder:
             source=Source.RULES,
             act="above 14.4 over an hour and five minutes act at once; above 6 over six hours and half an hour, today.",
             missing="no message was attempted, or the recording rules are not loaded.",
-            runbooks=("WhatsAppFailureRatioHigh",),
+            runbooks=("WhatsAppDeliveryErrorBudgetBurn",),
         ),
         *(Query(expr=f"max({_burning(window)})", legend=window) for window in BURN_WINDOWS),
         unit="suffix: x",
@@ -255,7 +255,7 @@ def _burn() -> PanelBuilder:
 
 def _burners() -> PanelBuilder:
     windows = ("3d", "6h", "1h", "5m")
-    chosen = f"topk({MOST_ROWS}, {_burning(windows[0])})"
+    chosen = f"topk({MOST_ROWS}, max by ({BY_WABA}) ({_burning(windows[0])}))"
     among = partial(queries.among, chosen, BY_WABA)
     steps = looks.thresholds((1, looks.WATCH), (14.4, looks.BAD), base="transparent")
     return rows(
@@ -266,7 +266,7 @@ def _burners() -> PanelBuilder:
             source=Source.RULES,
             act="high over three days but not now is over; high now is to be mended now.",
             missing="no message was attempted for three days, or the recording rules are not loaded.",
-            runbooks=("WhatsAppFailureRatioHigh",),
+            runbooks=("WhatsAppDeliveryErrorBudgetBurn",),
         ),
         Query(expr=chosen),
         queries.waba_names(chosen),

@@ -6,12 +6,11 @@ from typing import Final
 from dashboards import looks, queries
 from dashboards.board import Board, Choice, Section
 from dashboards.panels import (
-    DELIVERY_LINK,
     HALF,
+    LOW,
     MIDDLE,
     NUMBER_LINK,
     RUNBOOK_LINK,
-    WEBHOOKS_LINK,
     WHOLE,
     About,
     Column,
@@ -19,17 +18,15 @@ from dashboards.panels import (
     PanelBuilder,
     Query,
     Source,
-    Thresholds,
     board_link,
     figures,
     lines,
     rows,
     timeline,
 )
-from dashboards.queries import BY_NUMBER, BY_WABA, NUMBER, TARGET, WABA
-from dashboards.sections import access, said
+from dashboards.queries import BY_NUMBER, NUMBER, TARGET, WABA
+from dashboards.sections import access, said, telling, verdict
 
-MOST_ACCOUNTS: Final = 50
 MOST_NUMBERS: Final = 25
 MOST_LINES: Final = 10
 # The worst last, so that the place is the rank.
@@ -43,7 +40,7 @@ def board() -> Board:
         description="All WhatsApp Business accounts at a glance: who is ill, how badly, and what cannot be seen.",
         choice=Choice.NUMBERS,
         sections=(
-            Section(title="Verdict", panels=(*_figures(), _verdicts(), _worst_numbers(), _timeline())),
+            Section(title="Verdict", panels=(*_figures(), verdict.accounts(), _worst_numbers(), _timeline())),
             Section(title="Alerts and what Meta said", panels=(_alerts(), said.panel())),
             access.countdowns(),
             Section(title="Traffic and failures", panels=_traffic()),
@@ -53,20 +50,21 @@ def board() -> Board:
 
 
 def _figures() -> tuple[PanelBuilder, ...]:
+    size = (5, LOW)
     return (
+        verdict.fleet(size=(WHOLE - 4 * size[0], LOW)),
         figures(
             About(
                 title="Open alerts",
-                shows="Alerts that are open by severity, those included that cannot be confirmed now.",
+                shows="Alerts that are open by severity: wamon's own, those included that cannot be confirmed now, "
+                "and those that only Prometheus judges.",
                 source=Source.DAEMON,
                 act="read the table of alerts below; each links to its runbook.",
                 missing="wamon is not scraped, so nothing is known of its alerts.",
             ),
-            Query(
-                expr=f'sum by (severity) (wamon_alerts{{{TARGET},state=~"firing|stale|recovering"}})',
-                legend="{{severity}}",
-            ),
+            Query(expr=f"sum by (severity) ({telling.every_alert(is_open=True)})", legend="{{severity}}"),
             unit="short",
+            size=size,
             is_named=True,
             alarming=(("critical", looks.BAD), ("warning", looks.WATCH)),
         ),
@@ -84,6 +82,7 @@ def _figures() -> tuple[PanelBuilder, ...]:
                 legend="{{rating}}",
             ),
             unit="short",
+            size=size,
             is_named=True,
             alarming=(("RED", looks.BAD), ("YELLOW", looks.WATCH), ("UNKNOWN", looks.UNKNOWN)),
         ),
@@ -101,6 +100,7 @@ def _figures() -> tuple[PanelBuilder, ...]:
                 legend="{{state}}",
             ),
             unit="short",
+            size=size,
             is_named=True,
             alarming=(("BLOCKED", looks.BAD), ("LIMITED", looks.WATCH), ("UNKNOWN", looks.UNKNOWN)),
         ),
@@ -116,81 +116,10 @@ def _figures() -> tuple[PanelBuilder, ...]:
             ),
             Query(expr=f"sum({queries.unseen()})"),
             unit="short",
+            size=size,
             thresholds=looks.thresholds((1, looks.BAD)),
         ),
     )
-
-
-def _verdicts() -> PanelBuilder:
-    chosen = f"topk({MOST_ACCOUNTS}, {queries.verdict()})"
-    among = partial(queries.among, chosen, BY_WABA)
-    numbers = f"count by ({BY_WABA}) (whatsapp_phone_number_in_waba{{{NUMBER}}})"
-    red = f'sum by ({BY_WABA}) (whatsapp_phone_number_quality_rating{{{NUMBER},rating="RED"}})'
-    stopped = f'sum by ({BY_WABA}) (whatsapp_phone_number_can_send{{{NUMBER},state="BLOCKED"}}) or 0 * {numbers}'
-    answered = queries.unheard('probe="account",waba_id=~"$waba"')
-    return rows(
-        About(
-            title="Verdict per account",
-            shows="The worst that is known of each account and of its numbers: CRITICAL, CANNOT SEE, WARNING, or "
-            "OK when all is seen and nothing is wrong. What was bad before it became unknown still counts. The worst "
-            f"{MOST_ACCOUNTS}.",
-            source=Source.BOTH,
-            act="begin at the top; the account links to its boards.",
-            missing="no account is watched, or wamon is not scraped.",
-            runbooks=("WhatsAppAccountRestricted", "WhatsAppCannotSend"),
-        ),
-        Query(expr=chosen),
-        queries.waba_names(chosen),
-        Query(expr=among(numbers)),
-        Query(expr=among(f"({stopped})")),
-        Query(expr=among(red)),
-        Query(expr=among(f"waba:whatsapp_message_failures:ratio24h{{{WABA}}}")),
-        Query(expr=among(f"max by ({BY_WABA}) ({answered})")),
-        columns=(
-            Column(
-                name="Value #A",
-                title="Verdict",
-                mapping=looks.words(
-                    {
-                        queries.CRITICAL: ("CRITICAL", looks.BAD),
-                        queries.CANNOT_SEE: ("CANNOT SEE", looks.UNKNOWN),
-                        queries.WARNING: ("WARNING", looks.WATCH),
-                        queries.OK: ("OK", looks.WELL),
-                    }
-                ),
-                width=130,
-            ),
-            Column(
-                name="name",
-                title="Account",
-                links=(
-                    board_link("wamon-number", "Numbers of this account", "var-waba=${__data.fields.waba_id}"),
-                    DELIVERY_LINK,
-                    WEBHOOKS_LINK,
-                ),
-            ),
-            queries.WABA_COLUMN,
-            Column(name="Value #C", title="Numbers", unit="short"),
-            Column(name="Value #D", title="Blocked", unit="short", thresholds=_one_is_bad()),
-            Column(name="Value #E", title="RED", unit="short", thresholds=_one_is_bad()),
-            Column(name="Value #F", title="Failed in 24 h", unit="percentunit", decimals=1, thresholds=_failing()),
-            Column(name="Value #G", title="Last answer of Meta", unit="s", decimals=0, thresholds=_stale()),
-        ),
-        worst="Verdict",
-        size=(WHOLE, MIDDLE),
-    )
-
-
-def _one_is_bad() -> Thresholds:
-    return looks.thresholds((1, looks.BAD), base="transparent")
-
-
-def _failing() -> Thresholds:
-    return looks.thresholds((0.05, looks.WATCH), (0.15, looks.BAD), base="transparent")
-
-
-def _stale() -> Thresholds:
-    return looks.thresholds((900, looks.UNKNOWN), base="transparent")
 
 
 def _worst_numbers() -> PanelBuilder:
@@ -225,8 +154,20 @@ def _worst_numbers() -> PanelBuilder:
             Column(name="Value #D", title="Status", mapping=queries.STATUS.words, width=170),
             Column(name="Value #E", title="Quality rating", mapping=queries.RATING.words, width=170),
             Column(name="Value #F", title="Rated so for", unit="s", decimals=0),
-            Column(name="Value #G", title="Failed in 24 h", unit="percentunit", decimals=1, thresholds=_failing()),
-            Column(name="Value #H", title="Bounced in 24 h", unit="percentunit", decimals=1, thresholds=_bouncing()),
+            Column(
+                name="Value #G",
+                title="Failed in 24 h",
+                unit="percentunit",
+                decimals=1,
+                thresholds=verdict.steps(verdict.FAILING),
+            ),
+            Column(
+                name="Value #H",
+                title="Bounced in 24 h",
+                unit="percentunit",
+                decimals=1,
+                thresholds=verdict.steps(verdict.BOUNCING),
+            ),
             Column(name="Value #I", title="Messages in 24 h", unit="short"),
             Column(name="Value #A", title="Badness", unit="short", decimals=0, width=90),
             Column(name="phone_number_id", title="Number ID", links=(NUMBER_LINK,), width=170),
@@ -236,8 +177,8 @@ def _worst_numbers() -> PanelBuilder:
     )
 
 
-def _bouncing() -> Thresholds:
-    return looks.thresholds((0.03, looks.WATCH), (0.1, looks.BAD), base="transparent")
+def _share(name: str, title: str, of: tuple[float, float]) -> Column:
+    return Column(name=name, title=title, unit="percentunit", decimals=1, thresholds=verdict.steps(of))
 
 
 def _timeline() -> PanelBuilder:
@@ -254,7 +195,7 @@ def _timeline() -> PanelBuilder:
             runbooks=("WhatsAppCannotSend", "WhatsAppSendLimited"),
         ),
         Query(
-            expr=f"({named}) + on ({BY_NUMBER}) group_left () ({queries.CAN_SEND.series(NUMBER)})",
+            expr=f"({named}) + on ({BY_NUMBER}) group_left () ({queries.CAN_SEND.query(NUMBER)})",
             legend="{{display_phone_number}} ({{phone_number_id}})",
         ),
         states=queries.CAN_SEND.words,
@@ -270,15 +211,15 @@ def _timeline() -> PanelBuilder:
 
 def _alerts() -> PanelBuilder:
     chosen, *by_severity = (
-        f"sum by (alertname, severity, state) (wamon_alerts{{{TARGET}{matcher}}}) > 0"
-        for matcher in ("", *(f',severity="{severity}"' for severity in SEVERITIES))
+        f"sum by (alertname, severity, state) ({telling.every_alert(matcher)}) > 0"
+        for matcher in ("", *(f'severity="{severity}"' for severity in SEVERITIES))
     )
     ranked = enumerate(by_severity)
     return rows(
         About(
             title="Alerts now",
             shows="How many alerts of each name are pending, firing, stale (firing, but not to be confirmed now) or "
-            "recovering.",
+            "recovering; those among them that only Prometheus judges.",
             source=Source.DAEMON,
             act="open the runbook of the alert; which subjects it is about stands in its message.",
             missing="nothing is pending or open; or wamon is not scraped (then the figures above are missing too).",
@@ -386,13 +327,15 @@ def _unseen() -> PanelBuilder:
             "too).",
             runbooks=("WamonCannotSee", "WamonGraphUnreachable"),
         ),
-        Query(expr=chosen),
+        Query(expr=access.of_every_account(chosen)),
         Query(
-            expr=f"(0 * ({chosen}) + 1) * on ({by}) group_left (outcome) "
-            f"max by ({by}, outcome) (wamon_probe_outcome{{{TARGET}}} == 1)"
+            expr=access.of_every_account(
+                f"(0 * ({chosen}) + 1) * on ({by}) group_left (outcome) "
+                f"topk by ({by}) (1, wamon_probe_outcome{{{TARGET}}} == 1)"
+            )
         ),
         columns=(
-            Column(name="probe", title="Probe", links=access.PROBES),
+            Column(name="probe", title="Probe", links=(access.PROBES_OF_ROW,)),
             Column(name="waba_id", title="Account ID"),
             Column(name="token", title="Token"),
             Column(name="app_id", title="App ID"),

@@ -36,10 +36,10 @@ def board() -> Board:
         choice=Choice.WABAS,
         sections=(
             Section(title="Receiving", panels=(*_figures(), _events(), _silence(), _heat(), _latest())),
-            Section(
-                title="What is odd about them", panels=(_refused(), _oddities(), _unread(), _ledger(), _requests())
-            ),
             Section(title="Subscriptions and fields", panels=(_subscriptions(), _apps(), _fields())),
+            Section(
+                title="What is odd about webhooks", panels=(_refused(), _oddities(), _unread(), _ledger(), _requests())
+            ),
             access.tokens_and_versions(),
         ),
     )

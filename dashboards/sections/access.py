@@ -23,7 +23,12 @@ from dashboards.queries import BY_WABA, TARGET, WABA
 
 MOST_ROWS: Final = 25
 DAY: Final = 86400
-PROBES: Final = (board_link("wamon-daemon", "Probes of wamon", "${waba:queryparam}"),)
+# What has to do with no account in particular leads to all of them: the one that is chosen may be another's.
+EVERY_ACCOUNT: Final = "All"
+PROBES: Final = (board_link("wamon-daemon", "Probes of wamon", f"var-waba={EVERY_ACCOUNT}"),)
+PROBES_OF_ROW: Final = board_link("wamon-daemon", "Probes of wamon", "var-waba=${__data.fields.waba_id}")
+# In force for good, as far as is known.
+NO_END: Final = 10**10
 
 
 def countdowns() -> Section:
@@ -34,6 +39,11 @@ def countdowns() -> Section:
 def tokens_and_versions() -> Section:
     """What is granted, on the board of webhooks and configuration."""
     return Section(title="Tokens and versions", panels=(_tokens(), _scopes(), _assets(), _versions(), _ends()))
+
+
+def of_every_account(expr: str) -> str:
+    """Rows about no account in particular say so: a link cannot carry an account that is not there."""
+    return f'label_replace({expr}, "waba_id", "{EVERY_ACCOUNT}", "waba_id", "")'
 
 
 # --- countdowns -------------------------------------------------------------------------------------------------------
@@ -101,35 +111,47 @@ def _ending_versions() -> PanelBuilder:
 
 def _restrictions() -> PanelBuilder:
     on = f"{BY_WABA}, restriction_type"
-    ends = f"whatsapp_waba_restriction_expires_timestamp_seconds{{{WABA}}} - time()"
-    banned = f"whatsapp_waba_ban_timestamp_seconds{{{WABA}}} - time()"
-    active = f"whatsapp_waba_restriction_active{{{WABA}}} == 1"
+    ends = f"max by ({on}) (whatsapp_waba_restriction_expires_timestamp_seconds{{{WABA}}} - time())"
+    active = f"max by ({on}) (whatsapp_waba_restriction_active{{{WABA}}} == 1)"
+    banned, to_be_banned = (
+        f'max by ({BY_WABA}) (whatsapp_waba_ban_state{{{WABA},state="{state}"}} == 1)'
+        for state in ("DISABLE", "SCHEDULE_FOR_DISABLE")
+    )
+    day = f"max by ({BY_WABA}) (whatsapp_waba_ban_timestamp_seconds{{{WABA}}} - time()) and {to_be_banned}"
+    found = queries.either(
+        f"({ends} and {active})",
+        f"0 * {active} + {NO_END}",
+        *(
+            f'label_replace({bans}, "restriction_type", "{what}", "", "")'
+            for bans, what in (
+                (f"0 * {banned} + {NO_END}", "BAN"),
+                (f"({day} or 0 * {to_be_banned} + {NO_END})", "BAN TO COME"),
+            )
+        ),
+    )
     return rows(
         About(
             title="Restrictions and bans",
-            shows="Restrictions that are in force and when they end by themselves, and the days that Meta named for "
-            "bans.",
+            shows="Restrictions and bans that are in force, those without an end first, then by when they end by "
+            f"themselves, the latest first; and when a ban that Meta has announced begins. At most {MOST_ROWS}.",
             source=Source.WEBHOOK,
             act="read the reason in Business Support Home and request a review there.",
             missing="no restriction is in force as far as webhooks told.",
             runbooks=("WhatsAppAccountRestricted",),
         ),
-        Query(
-            expr=f"topk({MOST_ROWS}, max by ({on}) ({ends}) or max by ({on}) ({active}) * 0 - 1 "
-            f'or label_replace(max by ({BY_WABA}) ({banned}), "restriction_type", "BAN", "", ""))'
-        ),
+        Query(expr=f"topk({MOST_ROWS}, {found})"),
         columns=(
             Column(name="restriction_type", title="Restriction"),
             Column(
                 name="Value",
-                title="Day or end in",
+                title="Ends in",
                 unit="dtdurations",
                 decimals=0,
-                mapping=looks.words({-1: ("no end named", looks.BAD)}),
+                mapping=looks.words({NO_END: ("none named", looks.BAD)}),
             ),
             queries.WABA_COLUMN,
         ),
-        worst="Day or end in",
+        worst="Ends in",
         size=(THIRD, MIDDLE),
     )
 
@@ -162,7 +184,7 @@ def _tokens() -> PanelBuilder:
             Column(name="token", title="Token", links=PROBES),
             Column(name="Value #A", title="Valid", mapping=looks.yes_no("yes", "INVALID"), width=100),
             Column(name="type", title="Type"),
-            Column(name="Value #C", title="Expires in", unit="dtdurations", decimals=0),
+            Column(name="Value #C", title="Ends in", unit="dtdurations", decimals=0),
             Column(name="Value #D", title="Data access ends in", unit="dtdurations", decimals=0),
         ),
         worst="Valid",
@@ -271,7 +293,7 @@ def _ends() -> PanelBuilder:
                 decimals=0,
                 thresholds=_countdown(30, 90),
             ),
-            Column(name="Value #B", title="Table checked", unit="s", decimals=0),
+            Column(name="Value #B", title="Checked ago", unit="s", decimals=0),
         ),
         worst="Ends in",
         is_descending=False,

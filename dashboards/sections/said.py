@@ -1,12 +1,13 @@
 """What Meta says of accounts that is not all well, from many metrics in one table; a panel of the fleet's board."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from dashboards import looks, queries
 from dashboards.panels import HALF, MIDDLE, About, Column, PanelBuilder, Query, Source, rows
 from dashboards.queries import BY_WABA
 from wamon.core import vocabulary
-from wamon.core.vocabulary import Grade, Vocabulary
+from wamon.core.vocabulary import OTHER, Grade, Vocabulary
 
 MOST_ROWS: Final = 50
 
@@ -46,43 +47,53 @@ _SINCE: Final = (
 )
 
 
+_SEVERITIES: Final = {
+    1: ("CRITICAL", looks.BAD),
+    2: ("WARNING", looks.WATCH),
+    3: ("UNKNOWN", looks.UNKNOWN),
+}
+
+
 def panel() -> PanelBuilder:
-    found = (
-        queries.said(f'{metric}{{{queries.matchers_of(metric)},{label}!~"{_well(known)}"}} == 1', about, told)
-        for about, metric, label, known, told in _SAID
-    )
+    ranked = queries.either(*(term for told in _SAID for term in _ranked(*told)))
     since = (queries.said(queries.age(f"{metric}{{{queries.matchers_of(metric)}}}"), about) for about, metric in _SINCE)
-    said = f"max by ({BY_WABA}, about, said) ({queries.either(*found)})"
     last = f"min by ({BY_WABA}, about) ({queries.either(*since)})"
-    chosen = f"topk({MOST_ROWS}, {said})"
+    chosen = f"bottomk({MOST_ROWS}, min by ({BY_WABA}, about, said) ({ranked}))"
     return rows(
         About(
             title="What Meta says of accounts that is not all well",
             shows="States of accounts, of their reviews and verification, bans, violations, Meta's own alerts, "
-            f"security events and Flows in trouble. UNKNOWN is no verdict. At most {MOST_ROWS}.",
+            "security events and Flows in trouble, the worst first. UNKNOWN is no verdict. "
+            f"At most {MOST_ROWS}.",
             source=Source.BOTH,
             act="open Business Support Home for the account; `wamon explain WORD` tells what a word means.",
             missing="Meta says nothing but good of what can be seen; or no account is watched.",
             runbooks=("WhatsAppAccountRestricted", "WhatsAppAccountAlert", "WhatsAppSecurityEvent"),
         ),
-        Query(expr=f"{last} * on ({BY_WABA}, about) group_right () {chosen} or {chosen} * -1"),
+        Query(expr=chosen),
+        Query(expr=f"(0 * {chosen} + 1) * on ({BY_WABA}, about) group_left () {last}"),
         columns=(
+            Column(name="Value #A", title="Severity", mapping=looks.words(_SEVERITIES), width=110),
             Column(name="about", title="About", width=160),
             Column(name="said", title="Meta says"),
-            Column(
-                name="Value",
-                title="For",
-                unit="s",
-                decimals=0,
-                mapping=looks.words({-1: ("-", looks.PLAIN)}),
-            ),
+            Column(name="Value #B", title="For", unit="s", decimals=0),
             queries.WABA_COLUMN,
         ),
-        worst="For",
+        worst="Severity",
         is_descending=False,
         size=(HALF, MIDDLE),
     )
 
 
-def _well(known: Vocabulary) -> str:
-    return looks.alternatives(value for value in known.values if known.grade(value) is Grade.HEALTHY)
+def _ranked(about: str, metric: str, label: str, known: Vocabulary, told: str) -> Iterator[str]:
+    """The rank of each state of the metric that is not well, the worst first, with what it is about and its word."""
+    well, down, watch = (
+        [value for value in known.values if known.grade(value) is grade]
+        for grade in (Grade.HEALTHY, Grade.DOWN, Grade.WATCH)
+    )
+    # A word of Meta's that is new may mean anything.
+    watch.append(OTHER)
+    for rank, sign, values in ((1, "=~", down), (2, "=~", watch), (3, "!~", (*well, *down, *watch))):
+        if values:
+            series = f'{metric}{{{queries.matchers_of(metric)},{label}{sign}"{looks.alternatives(values)}"}}'
+            yield queries.said(f"({series} == 1) * {rank}", about, told)

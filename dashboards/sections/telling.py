@@ -21,6 +21,14 @@ from dashboards.queries import TARGET
 
 MOST_LINES: Final = 10
 NOT_SCRAPED: Final = "wamon is not scraped."
+# Those that wamon's own engine does not know. WamonWatchdog is left out: it fires while all is well.
+JUDGED_BY_PROMETHEUS: Final = (
+    "WamonDown",
+    "WamonNotifierFailing",
+    "WamonShapeDrift",
+    "WamonStoreFailing",
+    "WhatsAppDeliveryErrorBudgetBurn",
+)
 NO_RECEIVER: Final = "nothing was sent since wamon started, or it has no receiver."
 
 
@@ -32,6 +40,18 @@ def alerts() -> Section:
 def telling() -> Section:
     """What becomes of notifications."""
     return Section(title="Telling", panels=(_notifications(), _delay(), _modes(), _outbox(), _elsewhere()))
+
+
+def every_alert(matchers: str = "", *, is_open: bool = False) -> str:
+    """How many alerts there are of each name, severity and state, each told by one judge.
+
+    wamon's engine judges in every mode; what only Prometheus judges has a series there while it holds.
+    """
+    alertnames = "|".join(JUDGED_BY_PROMETHEUS)
+    chosen = ",".join(filter(None, (TARGET, matchers)))
+    own = f'{chosen},state=~"firing|stale|recovering"' if is_open else chosen
+    others = f'{chosen},alertname=~"{alertnames}"' + (',alertstate="firing"' if is_open else "")
+    return f'wamon_alerts{{{own}}} or label_replace(ALERTS{{{others}}}, "state", "$1", "alertstate", "(.*)")'
 
 
 # --- alerts -----------------------------------------------------------------------------------------------------------
@@ -48,7 +68,7 @@ def _alerts() -> PanelBuilder:
             missing=NOT_SCRAPED,
             runbooks=("WamonCannotSee",),
         ),
-        Query(expr=f"sum by (state) (wamon_alerts{{{TARGET}}})", legend="{{state}}"),
+        Query(expr=f"sum by (state) ({every_alert()})", legend="{{state}}"),
         Query(expr=f"sum by (overlay) (wamon_alerts_held{{{TARGET}}})", legend="held: {{overlay}}"),
         Query(expr=f"sum(wamon_silences{{{TARGET}}})", legend="silences"),
         unit="short",
@@ -88,7 +108,7 @@ def _modes() -> PanelBuilder:
         columns=(
             Column(name="alertname", title="Alert", links=(RUNBOOK_LINK,)),
             Column(name="mode", title="Told by", width=110),
-            Column(name="Value", title="By", unit="short", width=60),
+            Column(name="Value", title="Instances", unit="short", width=90),
         ),
         worst="Alert",
         is_descending=False,

@@ -83,7 +83,7 @@ def _problems() -> PanelBuilder:
         Query(expr=f"{every}(time() - {updated})"),
         Query(expr=f"{every}(time() - {moved})"),
         columns=(
-            Column(name="Value #A", title="So that it", mapping=_rank_words(), width=150),
+            Column(name="Value #A", title="Effect", mapping=_rank_words(), width=150),
             Column(name="problem", title="Problem", width=200),
             Column(name="template", title="Template"),
             Column(name="language", title="Language", width=100),
@@ -92,7 +92,7 @@ def _problems() -> PanelBuilder:
             Column(name="Value #C", title="Changed by us", unit="s", decimals=0),
             Column(name="Value #D", title="Recategorised", unit="s", decimals=0),
         ),
-        worst="So that it",
+        worst="Effect",
         size=(WHOLE, MIDDLE),
     )
 
@@ -103,7 +103,7 @@ def _rank_words() -> Mapping:
             3: ("CANNOT BE SENT", looks.BAD),
             2: ("MAY SOON STOP", looks.WATCH),
             1: ("wants a look", looks.WATCH),
-            0: ("is UNKNOWN", looks.UNKNOWN),
+            0: ("UNKNOWN", looks.UNKNOWN),
         }
     )
 
@@ -138,20 +138,32 @@ def _templates() -> tuple[PanelBuilder, ...]:
     )
 
 
+# More seconds than anything has been there for.
+_LATER: Final = 10**10
+
+
 def _flows() -> PanelBuilder:
     on = f"{BY_WABA}, flow_id, event"
-    state = f"max by ({on}, state) (whatsapp_flow_alert_state{{{WABA}}} == 1)"
     since = f"max by ({on}) (whatsapp_flow_alert_state_changed_timestamp_seconds{{{WABA}}})"
+
+    def told(sign: str) -> str:
+        states = f'max by ({on}, state) (whatsapp_flow_alert_state{{{WABA},state{sign}"ACTIVATED"}} == 1)'
+        return f"{states} * on ({on}) group_left () (time() - {since})"
+
+    every = queries.either(told("="), told("!="))
+    chosen = f"bottomk({MOST_ROWS}, {told('=')} or {told('!=')} + {_LATER})"
     return rows(
         About(
             title="Flows",
-            shows="What Meta last told of each Flow in trouble: ACTIVATED is there, DEACTIVATED is over.",
+            shows="What Meta last told of each Flow in trouble: ACTIVATED is there, DEACTIVATED is over. What is there "
+            f"first, the newest first of all; at most {MOST_ROWS}.",
             source=Source.WEBHOOK,
             act="look at the logs of the Flow's endpoint at that time, and at WhatsApp Manager > Flows.",
             missing="Meta has told of no Flow in trouble since wamon listens.",
             runbooks=("WhatsAppFlowUnhealthy",),
         ),
-        Query(expr=f"topk({MOST_ROWS}, {state} * on ({on}) group_left () (time() - {since}))"),
+        # Sorted here: the table sorts by the state alone, and leaves in their order those that have the same.
+        Query(expr=f"sort(({every}) and on ({on}, state) {chosen})"),
         columns=(
             Column(
                 name="state",
@@ -170,7 +182,7 @@ def _flows() -> PanelBuilder:
             Column(
                 name="waba_id",
                 title="Account ID",
-                links=(board_link("wamon-fleet", "Fleet", "var-waba=${__data.fields.waba_id}", "${phone:queryparam}"),),
+                links=(board_link("wamon-fleet", "Fleet", "var-waba=${__data.fields.waba_id}"),),
             ),
             Column(name="Value", title="For", unit="s", decimals=0),
         ),

@@ -19,6 +19,8 @@ from tests.crash.lab import Lab, lab, until
 from wamon.core import books
 from wamon.store import SqliteStore
 
+pytestmark = pytest.mark.alone
+
 LABS = 2
 LIVES = 51
 WORKERS = 6

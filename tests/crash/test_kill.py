@@ -24,6 +24,8 @@ from wamon.sim.faults import Fault
 from wamon.sim.slack import SlackMessage
 from wamon.store import SqliteStore
 
+pytestmark = pytest.mark.alone
+
 # By three labs, more than a hundred kills.
 LIVES = 34
 # What is not confirmed is looked for after half a minute: by this clock that is a second.

@@ -8,6 +8,8 @@ import pytest
 
 from tests.crash.lab import lab, until
 
+pytestmark = pytest.mark.alone
+
 STOP_SECONDS = 10.0
 
 

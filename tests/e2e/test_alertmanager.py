@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.alertmanagers import alertmanager
 from tests.crash.lab import until
 from tests.notify.cases import NUMBER, NUMBER_ID, QUALITY, WABA_ID
@@ -16,6 +18,8 @@ from wamon.core.state import State
 from wamon.core.timing import SystemClock
 from wamon.notify.alertmanager import AlertmanagerPush
 from wamon.notify.details import Links
+
+pytestmark = pytest.mark.alone
 
 # One notification for an incident: all severities of an alert in one group, and the lower one inhibited by the higher.
 CONFIGURATION = """

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 
 from tests.alertmanagers import Alertmanager, alertmanager
@@ -19,6 +20,8 @@ from tests.notify.ear import Ear, listening
 from wamon.core.timing import SystemClock
 from wamon.sim.serve import serve
 from wamon.sim.slack import SlackChannel, SlackMessage, slack_app
+
+pytestmark = pytest.mark.alone
 
 ALERTS = Path(__file__).parents[2] / "alerts"
 # What the example waits becomes a twenty-fifth, but for the repeats of real alerts, which no test can wait for.

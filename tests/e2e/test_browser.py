@@ -6,8 +6,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.crash.lab import PATIENCE_SECONDS, lab, until
 from tests.tools import require_tool
+
+pytestmark = pytest.mark.alone
 
 QUIET = (
     "--disable-background-networking",

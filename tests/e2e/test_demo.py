@@ -11,6 +11,8 @@ import pytest
 
 from tests.crash.lab import PATIENCE_SECONDS, our_environment
 
+pytestmark = pytest.mark.alone
+
 FIRST_ALERT_SECONDS = 20.0
 WHOLE_SECONDS = 80.0
 STOP_SECONDS = 10.0

@@ -7,9 +7,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.crash.lab import PATIENCE_SECONDS, lab
 from tests.tools import require_tool
+
+pytestmark = pytest.mark.alone
 
 CONFIGURATION = """
 global:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 
 from tests.assets.shipped import alerting_rules, rule_files
@@ -24,6 +25,8 @@ from tests.e2e.test_prometheus import becomes, value
 from tests.notify.ear import Ear, listening
 from tests.tools import require_tool
 from wamon.rules import RULES
+
+pytestmark = pytest.mark.alone
 
 SPEED = 240.0
 POLL_SECONDS = str(int(SPEED))

@@ -1,4 +1,4 @@
-"""Where the two judges differ on purpose, and what no story can show. docs/prometheus-and-grafana.md tells of the differences."""
+"""Where the two judges differ on purpose, and what no story can show. docs/prometheus-and-grafana.md tells of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -16,6 +16,8 @@ from tests.parity.stories import STORIES
 from tests.tools import require_tool
 from wamon.rules import RULES
 
+pytestmark = pytest.mark.alone
+
 STORY_NAMES = tuple(story.__name__ for story in STORIES)
 WORKERS = 2
 

@@ -17,6 +17,8 @@ from wamon.web.guard import Limits
 from wamon.web.private import private_app
 from wamon.webhooks.signature import SignatureChecker
 
+pytestmark = pytest.mark.alone
+
 SECRET = "ca9a12ca9a12ca9a12ca9a12ca9a12ca"
 BODY = b'{"object":"whatsapp_business_account","entry":[{"id":"1029","changes":[]}]}'
 NUMBER = b"15550100123"
