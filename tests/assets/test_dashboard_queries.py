@@ -27,6 +27,8 @@ from tests.assets.shown import (
 )
 from tests.fakes import START
 
+pytestmark = pytest.mark.alone
+
 BOARDS: Final = boards()
 QUERIES: Final = tuple((board, panel, query) for board in BOARDS for panel in board.panels for query in panel.queries)
 TABLES: Final = tuple((board, panel) for board in BOARDS for panel in board.panels if panel.columns)
@@ -132,14 +134,16 @@ def test_what_prometheus_refuses_is_no_empty_answer(story: Viewer) -> None:
 MOST_SERIES: Final = 100
 MOST_ROWS: Final = 200
 PATIENCE_SECONDS: Final = 10.0
+# Enough for a rule of rules to have a value at whatever second of the minute each is evaluated.
+LARGE_SCRAPES: Final = 6
 # What is empty there says nothing of its size.
 ANSWERED_SHARE: Final = 0.95
 
 
 @pytest.fixture(scope="module")
 def large_fleet() -> Iterator[Viewer]:
-    text = fleet.scrapes(START, every=timedelta(minutes=1), count=3)
-    span = Span(begins_at=START, ends_at=START + timedelta(minutes=2))
+    text = fleet.scrapes(START, every=timedelta(minutes=1), count=LARGE_SCRAPES)
+    span = Span(begins_at=START, ends_at=START + timedelta(minutes=LARGE_SCRAPES - 1))
     with past(text, span, rules=rule_files()) as remembered:
         yield Viewer(remembered)
 

@@ -164,6 +164,46 @@ def test_rates_by_class_and_error_budget_are_of_messages_sent_and_failed(tmp_pat
     assert found == ""
 
 
+def test_where_nobody_ever_bounced_all_failures_are_faults(tmp_path: Path) -> None:
+    bound = wilson_lower_bound(20, 100)
+    series = {
+        f'whatsapp_messages_attempted{{{NUMBER},window="1h"}}': "100x70",
+        f'whatsapp_messages_attempted{{{NUMBER},window="24h"}}': "900x70",
+        f'whatsapp_messages_failed{{{NUMBER},window="1h"}}': "20x70",
+        f'whatsapp_messages_failed{{{NUMBER},window="24h"}}': "90x70",
+        f'whatsapp_message_statuses_total{{{NUMBER},status="sent"}}': "0+60x70",
+        f'whatsapp_message_failures_total{{{NUMBER},error_class="template"}}': "0+6x70",
+    }
+    windows = {f"waba:whatsapp_message_errors:ratio_rate{each}": 0.1 for each in ("5m", "30m", "1h", "6h", "3d")}
+
+    found = complaints(
+        tmp_path,
+        series,
+        {
+            'phone_number:whatsapp_message_faults:count1h{window="1h"}': 20.0,
+            "phone_number:whatsapp_message_faults:lower_bound1h": bound,
+            **windows,
+        },
+    )
+
+    assert found == ""
+
+
+@pytest.mark.parametrize(("sent", "share"), [("0x70", None), ("0x5 1x65", 1.0)])
+def test_error_budget_is_of_few_messages_and_not_of_none(tmp_path: Path, sent: str, share: float | None) -> None:
+    series = {
+        f'whatsapp_message_statuses_total{{{NUMBER},status="sent"}}': "0x70",
+        f'whatsapp_message_statuses_total{{{NUMBER},status="failed"}}': sent,
+        f'whatsapp_message_failures_total{{{NUMBER},error_class="template"}}': sent,
+        f'whatsapp_message_bounces_total{{{NUMBER},kind="hard"}}': "0x70",
+    }
+    windows = {f"waba:whatsapp_message_errors:ratio_rate{each}": share for each in ("5m", "30m", "1h", "6h", "3d")}
+
+    found = complaints(tmp_path, series, windows, at="10m")
+
+    assert found == ""
+
+
 def test_each_window_of_the_error_budget_sees_its_own_past(tmp_path: Path) -> None:
     """Faults end at a time after which the shorter windows are clean and the longer ones are not."""
     series = {
@@ -203,6 +243,30 @@ def test_percentiles_of_ordinary_messages_leave_one_time_codes_out(tmp_path: Pat
             "waba:whatsapp_authentication_delivery_seconds:p95_10m": 9.5,
             "waba:whatsapp_webhook_lag_seconds:p95_10m": 29.0,
         },
+    )
+
+    assert found == ""
+
+
+@pytest.mark.parametrize("waba", ["9", "8"])
+def test_percentiles_are_there_where_nobody_ever_sent_a_one_time_code(tmp_path: Path, waba: str) -> None:
+    """Be it on one account only."""
+    series = {
+        **{
+            f'whatsapp_message_delivery_seconds_bucket{{waba_id="{each}",le="{le}"}}': f"0+{count}x70"
+            for each in ("8", "9")
+            for le, count in {"10.0": 0, "30.0": 40, "+Inf": 40}.items()
+        },
+        **{
+            f'whatsapp_authentication_delivery_seconds_bucket{{waba_id="{waba}",le="{le}"}}': "0x70"
+            for le in ("10.0", "30.0", "+Inf")
+        },
+    }
+
+    found = complaints(
+        tmp_path,
+        series,
+        {f'waba:whatsapp_message_delivery_seconds:p95_10m{{waba_id="{each}"}}': 29.0 for each in ("8", "9")},
     )
 
     assert found == ""

@@ -16,7 +16,7 @@ from tests.assets.promql import names_in
 from tests.assets.ruletest import Case, promtool_file
 from tests.assets.shipped import ALERTS as FOLDER
 from tests.assets.shipped import alerting_rules, rule_files, rules_of
-from tests.assets.test_rules import AWAITED, UNGUARDED, cases_of
+from tests.assets.test_rules import UNGUARDED, cases_of
 from tests.tools import require_tool
 from wamon.core.alerting import Severity, Timing
 from wamon.core.health import SubjectKind
@@ -85,7 +85,7 @@ def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
     assert runbooks == set(ALERTS) | WAMON_ONLY
 
 
-@pytest.mark.parametrize("alert", sorted(CATALOGUE.keys() - WAMON_ONLY - AWAITED))
+@pytest.mark.parametrize("alert", sorted(CATALOGUE.keys() - WAMON_ONLY))
 def test_alert_is_about_the_subject_that_the_catalogue_names(alert: str) -> None:
     kinds = {rule.kind for rule in RULES if alert in rule.alertnames.values()}
     told = {
@@ -209,7 +209,7 @@ def test_every_rules_file_is_looked_at() -> None:
 # --- what people read -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("alert", sorted(set(ALERTS) - AWAITED))
+@pytest.mark.parametrize("alert", ALERTS)
 def test_descriptions_render(alert: str) -> None:
     firing = [case for case in cases_of(alert) if case.kind == "fires"]
 

@@ -68,7 +68,7 @@ def by_state(
             "fires",
             "each of the words",
             course(ill, (good, 3), ("{}", LONG)),
-            {f"{2 + waits}m": NO, f"{3 + waits}m": every, "2h": every},
+            {f"{2 + waits}m": NO, f"{3 + waits}m": every, "40m": every},
         ),
         case(
             "fires",
@@ -86,7 +86,7 @@ def by_state(
             merged(*(state.shown(each, (bad, LONG)) for each in (subject, *others(subject)))),
             {"10m": told(severity, subject, *others(subject))},
         ),
-        case("below", "other words", course(well, ("{}", LONG)), {"5m": NO, "2h": NO}),
+        case("below", "other words", course(well, ("{}", LONG)), {"5m": NO, "40m": NO}),
         case(
             "resolves",
             "a good word",
@@ -115,7 +115,7 @@ def by_state(
                     course(well, ("{}", 10), ("?{}", LONG)),
                     state.shown({**subject, name: "never known"}, ("?", LONG)),
                 ),
-                {"12m": NO, "2h": NO},
+                {"12m": NO, "40m": NO},
             ),
         ]
     return tuple(cases)
@@ -308,7 +308,7 @@ def seen_restricted() -> tuple[Case, ...]:
             restricted(
                 "unknown",
                 f"{state.name}: {word} of {other.name} is no word on it, nor is what others are",
-                {"10m": CRITICAL, "2h": CRITICAL},
+                {"10m": CRITICAL, "40m": CRITICAL},
                 unseen,
                 other.shown(WABA, (word, LONG)),
                 *(other.shown(each, (good, LONG)) for each in neighbours(WABA)),
@@ -356,7 +356,7 @@ def told_once(state: State, word: str, severity: str) -> tuple[Case, ...]:
         case(
             "fires",
             "at once",
-            {"2m": NO, "3m": yes, "3h": yes},
+            {"2m": NO, "3m": yes, "70m": yes},
             state.shown(WABA, ("CONNECTED", 3), (word, LONG)),
             {series(changed, WABA): f"_ _ _ 180x{LONG}"},
         ),
@@ -369,7 +369,7 @@ def told_once(state: State, word: str, severity: str) -> tuple[Case, ...]:
         case(
             "fires",
             "others are well",
-            {"1m": yes, "3h": yes},
+            {"1m": yes, "70m": yes},
             well,
             heard(WABA),
             polled(WABA),
@@ -378,7 +378,7 @@ def told_once(state: State, word: str, severity: str) -> tuple[Case, ...]:
         case(
             "boundary",
             "it is seen to be well an hour later",
-            {"59m": yes, "1h4m": yes, "1h5m": NO, "3h": NO},
+            {"59m": yes, "1h4m": yes, "1h5m": NO, "70m": NO},
             well,
             heard(WABA),
             polled(WABA),
@@ -387,21 +387,21 @@ def told_once(state: State, word: str, severity: str) -> tuple[Case, ...]:
         case(
             "boundary",
             "each proof of it",
-            {"1m": NO, "3h": NO},
+            {"1m": NO, "70m": NO},
             *(merged(heard(account(number)), polled(account(number), later)) for number in range(4)),
             *proofs,
         ),
         case(
             "below",
             "what is no proof of it",
-            {"1m": told(severity, *map(account, range(6))), "3h": told(severity, *map(account, range(6)))},
+            {"1m": told(severity, *map(account, range(6))), "70m": told(severity, *map(account, range(6)))},
             *(merged(heard(account(number)), polled(account(number), later)) for number in range(6)),
             *no_proofs,
         ),
         case(
             "unknown",
             "it was well when it was last seen, before an hour was over",
-            {"1m": yes, "3h": yes},
+            {"1m": yes, "70m": yes},
             heard(WABA),
             polled(WABA, f"{HOUR - 1}x{LONG}"),
             WABA_STATUS.shown(WABA, ("ACTIVE", 30), ("?ACTIVE", LONG)),
@@ -422,7 +422,7 @@ def cut_off() -> tuple[Case, ...]:
         restricted(
             "fires",
             "OFFBOARDED, however well it looks",
-            {"2m": NO, "3m": CRITICAL, "3h": CRITICAL},
+            {"2m": NO, "3m": CRITICAL, "70m": CRITICAL},
             polled(WABA, f"{DAY}x{LONG}"),
             WABA_STATUS.shown(WABA, ("ACTIVE", LONG)),
             TIE.shown(WABA, ("CONNECTED", 3), ("OFFBOARDED", LONG)),
@@ -454,7 +454,7 @@ def about_to_be_disabled() -> tuple[Case, ...]:
         restricted(
             "fires",
             "disabled some day, of which Meta names none",
-            {"1m": CRITICAL, "5h": CRITICAL},
+            {"1m": CRITICAL, "70m": CRITICAL},
             over,
             heard(WABA, day=None, at=-5 * DAY),
         ),
@@ -483,7 +483,7 @@ def violated() -> tuple[Case, ...]:
         restricted(
             "fires",
             "a policy was violated",
-            {"2m": NO, "3m": CRITICAL, "3h": CRITICAL},
+            {"2m": NO, "3m": CRITICAL, "70m": CRITICAL},
             {series(VIOLATED, WABA): f"_ _ _ 180x{LONG}"},
             *(at(each, -2 * DAY) for each in others(WABA)),
         ),
@@ -505,7 +505,7 @@ def partner_lost() -> tuple[Case, ...]:
         restricted(
             "fires",
             "of the account what is worse is told",
-            {"5m": CRITICAL, "3h": CRITICAL},
+            {"5m": CRITICAL, "70m": CRITICAL},
             removed,
             {series(VIOLATED, WABA): f"0x{LONG}"},
         ),
@@ -519,7 +519,7 @@ def partner_lost() -> tuple[Case, ...]:
         restricted(
             "below",
             "other words",
-            {"5m": NO, "3h": NO},
+            {"5m": NO, "70m": NO},
             *(
                 TIE.shown({"waba_id": word}, (word, LONG))
                 for word in words_of(vocabulary.WABA_CONNECTION, Grade.HEALTHY)
@@ -563,7 +563,7 @@ def restriction() -> tuple[Case, ...]:
         restricted(
             "fires",
             "each kind of restriction, the account's own trouble beside it",
-            {"2m": CRITICAL, "3m": (*every, *CRITICAL), "3h": (*every, *CRITICAL)},
+            {"2m": CRITICAL, "3m": (*every, *CRITICAL), "70m": (*every, *CRITICAL)},
             WABA_STATUS.shown(WABA, ("DISABLED", LONG)),
             *(ACTIVE.shown(each, ("-", 3), ("1", LONG)) for each in of_kind.values()),
             *({series(SINCE, each): f"_ _ _ 180x{LONG}"} for each in of_kind.values()),
@@ -577,7 +577,7 @@ def restriction() -> tuple[Case, ...]:
         restricted(
             "below",
             "lifted",
-            {"1m": NO, "3h": NO},
+            {"1m": NO, "70m": NO},
             *(merged(under(each), ACTIVE.shown(each, ("0", LONG))) for each in (RESTRICTION, quiet)),
         ),
         restricted(
@@ -590,7 +590,7 @@ def restriction() -> tuple[Case, ...]:
         restricted(
             "boundary",
             "with an end it lasts until then",
-            {"9m": yes, "3h": yes},
+            {"9m": yes, "70m": yes},
             over,
             under(RESTRICTION, since=-30 * DAY, ends=9 * DAY),
         ),
@@ -664,9 +664,9 @@ def security() -> tuple[Case, ...]:
                 "fires",
                 f"{name}: at once, of others not",
                 {**long_ago, series(name, subject): f"_ _ _ 180x{LONG}"},
-                {"2m": NO, "3m": yes, "3h": yes},
+                {"2m": NO, "3m": yes, "70m": yes},
             ),
-            case("below", f"{name}: long ago", long_ago, {"5m": NO, "3h": NO}),
+            case("below", f"{name}: long ago", long_ago, {"5m": NO, "70m": NO}),
             case(
                 "boundary",
                 f"{name}: a day ago",
