@@ -13,6 +13,7 @@ from dashboards import looks
 from dashboards.panels import DATA_SOURCE, PanelBuilder
 
 TAG: Final = "wamon"
+# For all accounts and numbers, those without a name too; a job or an instance that is none of wamon's is left out.
 EVERYTHING: Final = ".*"
 
 
@@ -61,11 +62,39 @@ class Board:
 # --- variables --------------------------------------------------------------------------------------------------------
 
 _TARGET: Final = 'job=~"$job",instance=~"$instance"'
-# Names as they were last known in the time shown: an account that cannot be seen now can still be chosen.
-_WABAS: Final = f"max by (waba_id, name) (last_over_time(whatsapp_waba_info{{{_TARGET}}}[$__range]))"
-_NUMBERS: Final = (
-    "max by (phone_number_id, display_phone_number) "
-    f'(last_over_time(whatsapp_phone_number_info{{{_TARGET},waba_id=~"$waba"}}[$__range]))'
+
+
+def _wamons(label: str, matchers: str) -> str:
+    """The wamons that were scraped in the time shown or in the day before its end: one that is down is one still."""
+    windows = (f"last_over_time(wamon_build_info{matchers}[{window}])" for window in ("1d", "$__range"))
+    return f"query_result(max by ({label}) ({' or '.join(windows)}))"
+
+
+def _choices(identity: str, named: tuple[str, str], *others: str) -> str:
+    """Whoever was there in the time shown: by name where one is known, by the id where only others tell of it.
+
+    What vanished, or was never polled, can be chosen all the same.
+    """
+    name, info = named
+    found = [f"max by ({identity}, {name}) (last_over_time({info}[$__range]))"]
+    found += [f"max by ({identity}) (last_over_time({each}[$__range]))" for each in others]
+    return f" or on ({identity}) ".join(found)
+
+
+_WABAS: Final = _choices(
+    "waba_id",
+    ("name", f"whatsapp_waba_info{{{_TARGET}}}"),
+    f'wamon_probe_watched_since_timestamp_seconds{{{_TARGET},probe="account"}}',
+    f"whatsapp_webhook_last_event_timestamp_seconds{{{_TARGET}}}",
+    f'whatsapp_message_statuses_total{{{_TARGET},status="sent"}}',
+)
+_OF_WABAS: Final = f'{_TARGET},waba_id=~"$waba"'
+_NUMBERS: Final = _choices(
+    "phone_number_id",
+    ("display_phone_number", f"whatsapp_phone_number_info{{{_OF_WABAS}}}"),
+    f'whatsapp_phone_number_quality_rating{{{_OF_WABAS},rating="UNKNOWN"}}',
+    # Each number of which a message was told has all statuses, at zero if need be.
+    f'whatsapp_message_statuses_total{{{_OF_WABAS},status="sent"}}',
 )
 
 
@@ -73,21 +102,26 @@ def _variables(choice: Choice) -> list[Builder[dashboard.VariableModel]]:
     source = build.DatasourceVariable("datasource").label("Data source").type("prometheus")
     found: list[Builder[dashboard.VariableModel]] = [
         source.description("The Prometheus that scrapes wamon."),
-        _many("job", "Job", "label_values(wamon_build_info, job)", "The scrape job."),
-        _many("instance", "Instance", 'label_values(wamon_build_info{job=~"$job"}, instance)', "Which wamon."),
-        _many(
-            "waba",
-            "Account",
-            f"query_result({_WABAS})",
-            "WhatsApp Business accounts, by the names that Meta has of them.",
-            regex='/[{,]name="(?<text>[^"]+)|waba_id="(?<value>[^"]+)/g',
+        _all(_query("job", "Job", _wamons("job", ""), "The scrape jobs of wamon.").regex('/job="([^"]+)/')),
+        _all(
+            _query("instance", "Instance", _wamons("instance", '{job=~"$job"}'), "Which wamon.").regex(
+                '/instance="([^"]+)/'
+            )
         ),
+        _all(
+            _query(
+                "waba",
+                "Account",
+                f"query_result({_WABAS})",
+                "WhatsApp Business accounts, by the names that Meta has of them; by the ID where it told none.",
+            ).regex('/[{,]name="(?<text>[^"]+)|waba_id="(?<value>[^"]+)/g')
+        ).all_value(EVERYTHING),
     ]
     if choice is Choice.WABAS:
         return found
-    phone = _query("phone", "Number", f"query_result({_NUMBERS})", "Phone numbers of the chosen accounts.")
+    phone = _query("phone", "Number", f"query_result({_NUMBERS})", "Phone numbers of the accounts, by ID if need be.")
     phone.regex('/display_phone_number="(?<text>[^"]+)|phone_number_id="(?<value>[^"]+)/g')
-    return [*found, phone if choice is Choice.ONE_NUMBER else _all(phone)]
+    return [*found, phone if choice is Choice.ONE_NUMBER else _all(phone).all_value(EVERYTHING)]
 
 
 def _query(name: str, label: str, query: str, description: str) -> build.QueryVariable:
@@ -96,15 +130,11 @@ def _query(name: str, label: str, query: str, description: str) -> build.QueryVa
     return variable.refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
 
 
-def _many(name: str, label: str, query: str, description: str, *, regex: str = "") -> build.QueryVariable:
-    return _all(_query(name, label, query, description).regex(regex))
-
-
 def _all(variable: build.QueryVariable) -> build.QueryVariable:
+    """With all of what is listed to begin with."""
     return (
         variable.multi(True)
         .include_all(True)
-        .all_value(EVERYTHING)
         .current(dashboard.VariableOption(selected=True, text=["All"], value=["$__all"]))
     )
 
@@ -118,9 +148,9 @@ def _links() -> build.DashboardLink:
 
 
 _MARKS: Final = (
-    ("open", "Alerts opened", looks.BAD),
-    ("raise", "Alerts raised", looks.WATCH),
-    ("close", "Alerts closed", looks.WELL),
+    ("open", "Alerts opened (any account)", looks.BAD),
+    ("raise", "Alerts raised (any account)", looks.WATCH),
+    ("close", "Alerts closed (any account)", looks.WELL),
 )
 
 

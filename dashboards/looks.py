@@ -20,18 +20,28 @@ BAD: Final = "#A3123A"
 UNKNOWN: Final = "#8E8E8E"
 GONE: Final = "#6B5B95"
 PLAIN: Final = "text"
+# The colour of a cell that says nothing: `PLAIN` would fill it with the colour of letters.
+CLEAR: Final = "transparent"
 
 GRADE_COLOURS: Final[Mapping[Grade, str]] = MappingProxyType(
     {Grade.HEALTHY: WELL, Grade.WATCH: WATCH, Grade.DOWN: BAD, Grade.GONE: GONE, Grade.UNKNOWN: UNKNOWN}
 )
+
+# Units as Grafana calls them, and with how many decimals they are read; of an age so many smaller units besides the
+# largest. Others have as many decimals as Grafana finds useful.
+COUNT: Final = "locale"
+SHARE: Final = "percentunit"
+AGE: Final = "dtdurations"
+TIMES: Final = "suffix: x"
+DECIMALS: Final[Mapping[str, int]] = MappingProxyType({COUNT: 0, SHARE: 1, AGE: 1, TIMES: 1})
 
 # The number that stands for a state; what it was before it became unknown is UNKNOWN_CODE plus that state's number.
 OTHER_CODE: Final = 90
 UNKNOWN_CODE: Final = 100
 
 
-def thresholds(*steps: tuple[float, str], base: str = WELL) -> build.ThresholdsConfig:
-    """The base colour, and from each value on another one."""
+def thresholds(*steps: tuple[float, str], base: str = PLAIN) -> build.ThresholdsConfig:
+    """The base colour, which is also that of no value at all, and from each value on another one."""
     first = dashboard.Threshold(value=None, color=base)
     rest = [dashboard.Threshold(value=value, color=colour) for value, colour in steps]
     return build.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps([first, *rest])

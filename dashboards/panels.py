@@ -53,7 +53,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What a panel tells of itself. `missing` ends the sentence that begins with "No series: "."""
+    """What a panel tells of itself. `missing` ends the sentence that begins with "No series: " or "No value: "."""
 
     title: str
     shows: str
@@ -69,24 +69,28 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One query; `legend` names its series by their labels."""
+    """One query; `legend` names its series by their labels, `unit` is theirs where it is not the panel's."""
 
     expr: str
     legend: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of a table: a label, or "Value" (with several queries "Value #A", "Value #B" ...)."""
+    """A column of a table: a label, or "Value" (with several queries "Value #A", "Value #B" ...).
+
+    One that is hidden is there for the order of the rows or for links.
+    """
 
     name: str
     title: str
     unit: str = "string"
-    decimals: int | None = None
     mapping: Mapping | None = None
     thresholds: Thresholds | None = None
     links: tuple["Link", ...] = ()
     width: int | None = None
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,23 +123,30 @@ class _Look:
     colour: dashboard.FieldColorModeId = dashboard.FieldColorModeId.PALETTE_CLASSIC
     minimum: float | None = None
     maximum: float | None = None
-    decimals: int | None = None
+
+
+# What draws one figure a series writes the words for no value as large as a figure.
+_BRIEF: Final = frozenset({"stat", "bargauge"})
+NOTHING: Final = "-"
 
 
 def _panel(kind: str, about: About, size: tuple[int, int], look: _Look, options: Any, custom: Any) -> build.Panel:
     width, height = size
-    panel = build.Panel().type(kind).title(about.title).description(about.description).datasource(DATA_SOURCE)
+    panel = build.Panel().type(kind).title(about.title).datasource(DATA_SOURCE)
+    if kind in _BRIEF:
+        panel.description(f"{about.description}\n\nNo value: {about.missing}").no_value(NOTHING)
+    else:
+        panel.description(about.description).no_value(f"No series: {about.missing}")
     panel.span(width).height(height).options(options).custom(custom)
-    panel.unit(look.unit).thresholds(look.thresholds).no_value(f"No series: {about.missing}")
-    panel.color_scheme(build.FieldColor().mode(look.colour))
+    panel.unit(look.unit).thresholds(look.thresholds).color_scheme(build.FieldColor().mode(look.colour))
     if look.mapping is not None:
         panel.mappings([look.mapping])
     if look.minimum is not None:
         panel.min(look.minimum)
     if look.maximum is not None:
         panel.max(look.maximum)
-    if look.decimals is not None:
-        panel.decimals(look.decimals)
+    if look.unit in looks.DECIMALS:
+        panel.decimals(looks.DECIMALS[look.unit])
     if about.runbooks:
         panel.links([_panel_link(name) for name in about.runbooks])
     return panel
@@ -144,6 +155,21 @@ def _panel(kind: str, about: About, size: tuple[int, int], look: _Look, options:
 def _panel_link(alert: str) -> build.DashboardLink:
     link = build.DashboardLink(f"Runbook: {alert}").type(dashboard.DashboardLinkType.LINK)
     return link.url(f"{RUNBOOKS}/{alert}").target_blank(True)
+
+
+def _with_units(panel: build.Panel, queries: Sequence[Query]) -> build.Panel:
+    """With the units of single queries, and decimals: those of the panel's unit may be too few."""
+    for at, query in enumerate(queries):
+        if query.unit:
+            panel.override_by_query(_ref(at), _of_unit(query.unit, looks.DECIMALS.get(query.unit, 2)))
+    return panel
+
+
+def _of_unit(unit: str, decimals: int | None) -> list[dashboard.DynamicConfigValue]:
+    settings = [dashboard.DynamicConfigValue(id_val="unit", value=unit)]
+    if decimals is not None:
+        settings.append(dashboard.DynamicConfigValue(id_val="decimals", value=decimals))
+    return settings
 
 
 def _ref(index: int) -> str:
@@ -203,9 +229,8 @@ def lines(
         tooltip=common.VizTooltipOptions(mode=common.TooltipDisplayMode.MULTI, sort=common.SortOrder.DESCENDING),
     )
     look = _Look(unit=unit, thresholds=thresholds or looks.thresholds(), minimum=0, maximum=maximum)
-    return (
-        _panel("timeseries", about, size, look, options, custom).targets(_range(queries)).max_data_points(MOST_POINTS)
-    )
+    panel = _panel("timeseries", about, size, look, options, custom).targets(_range(queries))
+    return _with_units(panel.max_data_points(MOST_POINTS), queries)
 
 
 def figures(
@@ -219,7 +244,6 @@ def figures(
     is_filled: bool = False,
     alarming: Sequence[tuple[str, str]] = (),
     text: common.BigValueTextMode | None = None,
-    decimals: int | None = None,
 ) -> PanelBuilder:
     """One big figure a series, as it is now; `is_named` shows the series' names, `is_filled` colours all of it.
 
@@ -237,15 +261,15 @@ def figures(
     look = _Look(
         unit=unit,
         mapping=mapping,
-        thresholds=thresholds or looks.thresholds(base=looks.PLAIN),
+        # A whole panel in the colour of letters could not be read.
+        thresholds=thresholds or looks.thresholds(base=looks.UNKNOWN if is_filled else looks.PLAIN),
         colour=dashboard.FieldColorModeId.THRESHOLDS,
-        decimals=decimals,
     )
     panel = _panel("stat", about, size, look, options, {})
     for name, colour in alarming:
-        steps = looks.thresholds((1, colour), base=looks.PLAIN).build()
+        steps = looks.thresholds((1, colour)).build()
         panel.override_by_name(name, [dashboard.DynamicConfigValue(id_val="thresholds", value=steps)])
-    return panel.targets(_instant(queries, prometheus.PromQueryFormat.TIME_SERIES))
+    return _with_units(panel.targets(_instant(queries, prometheus.PromQueryFormat.TIME_SERIES)), queries)
 
 
 def bars(
@@ -294,8 +318,8 @@ def timeline(
     look = _Look(
         unit="none",
         mapping=states,
-        thresholds=looks.thresholds(base=looks.UNKNOWN),
-        colour=dashboard.FieldColorModeId.THRESHOLDS,
+        # The colours are the mappings'. By thresholds Grafana would merge values into stretches, and drop their words.
+        colour=dashboard.FieldColorModeId.FIXED,
     )
     custom = statetimeline.FieldConfig(line_width=0, fill_opacity=85)
     panel = _panel("state-timeline", about, size, look, options, custom).targets(_range(queries))
@@ -341,19 +365,24 @@ def rows(
 ) -> PanelBuilder:
     """A table as of now, the rows of several queries joined by the labels that they share; `worst` titles the column
     by which it is sorted."""
+    (sorts,) = (column for column in columns if column.title == worst)
     options = table.Options(
         show_header=True,
         cell_height=common.TableCellHeight.SM,
-        sort_by=[common.TableSortByFieldState(display_name=worst, desc=is_descending)],
+        sort_by=[] if sorts.is_hidden else [common.TableSortByFieldState(display_name=worst, desc=is_descending)],
     )
     custom = table.FieldConfig(align=common.FieldTextAlignment.AUTO, inspect=False, filterable=False)
     look = _Look(
         unit="string",
-        thresholds=looks.thresholds(base=looks.PLAIN),
+        thresholds=looks.thresholds(base=looks.CLEAR),
         colour=dashboard.FieldColorModeId.THRESHOLDS,
     )
     panel = _panel("table", about, size, look, options, custom)
     panel.targets(_instant(queries, prometheus.PromQueryFormat.TABLE)).transformations(_in_columns(queries, columns))
+    if sorts.is_hidden:
+        # The table itself does not know the columns that it hides.
+        order = {"fields": {}, "sort": [{"field": sorts.name, "desc": is_descending}]}
+        panel.with_transformation(dashboard.DataTransformerConfig(id_val="sortBy", options=order))
     for column in columns:
         panel.override_by_name(column.name, _column(column))
     return panel
@@ -375,12 +404,10 @@ def _column(column: Column) -> list[dashboard.DynamicConfigValue]:
     value = dashboard.DynamicConfigValue
     settings = [
         value(id_val="displayName", value=column.title),
-        value(id_val="unit", value=column.unit),
+        *_of_unit(column.unit, looks.DECIMALS.get(column.unit)),
         # The panel's own words for no value are about the whole table.
-        value(id_val="noValue", value="-"),
+        value(id_val="noValue", value=NOTHING),
     ]
-    if column.decimals is not None:
-        settings.append(value(id_val="decimals", value=column.decimals))
     if column.mapping is not None:
         settings.append(value(id_val="mappings", value=[column.mapping]))
     if column.thresholds is not None:
@@ -390,6 +417,8 @@ def _column(column: Column) -> list[dashboard.DynamicConfigValue]:
     if column.links:
         links = [{"title": link.title, "url": link.url, "targetBlank": False} for link in column.links]
         settings.append(value(id_val="links", value=links))
+    if column.is_hidden:
+        settings.append(value(id_val="custom.hidden", value=True))
     if column.width is not None:
         settings.append(value(id_val="custom.width", value=column.width))
     return settings

@@ -1,6 +1,5 @@
 """The PromQL that boards share: who is chosen, what people are called, who is worst, and what is not seen."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from dashboards.looks import States
@@ -14,6 +13,10 @@ NUMBER: Final = f'{WABA},phone_number_id=~"$phone"'
 
 BY_WABA: Final = "job, instance, waba_id"
 BY_NUMBER: Final = "job, instance, waba_id, phone_number_id"
+# Of the messages that are attempted, from which share on failures or bounces are a warning, and critical.
+FAILING: Final = (0.05, 0.15)
+BOUNCING: Final = (0.03, 0.1)
+
 BY_PROBE: Final = "job, instance, probe, waba_id, token, app_id"
 
 WAS_RATED: Final = "whatsapp_phone_number_last_known_quality_rating"
@@ -51,6 +54,18 @@ def rate(counter: str, matchers: str, by: str) -> str:
 def increase(counter: str, matchers: str, by: str) -> str:
     """How much a counter grew in the time shown."""
     return f"sum by ({by}) (increase({counter}{{{matchers}}}[$__range]))"
+
+
+def worst_lines(most: int, series: str, by: str) -> str:
+    """The lines of those that were worst in the time shown: the same ones from its begin to its end."""
+    worst = f"topk({most}, max by ({by}) (max_over_time({series}[$__range] @ end())))"
+    return f"max by ({by}) ({series}) and on ({by}) {worst}"
+
+
+def busiest_lines(most: int, lines: str, counter: str, matchers: str, by: str) -> str:
+    """Of these lines those whose counter grew most in the time shown."""
+    busiest = f"topk({most}, sum by ({by}) (increase({counter}{{{matchers}}}[$__range] @ end())))"
+    return f"{lines} and on ({by}) {busiest}"
 
 
 def quantile(at: float, histogram: str, matchers: str, by: str = "") -> str:
@@ -115,6 +130,11 @@ WABA_NAME: Final = Column(name="name", title="Account", width=200)
 # --- numbers: the worst ones ------------------------------------------------------------------------------------------
 
 
+# Each weighs more than all that is lighter together; of the last a number can be three, and the share that fails adds
+# less than one of them.
+_STOPPED, _RED, _FAILING, _LIMITED, _YELLOW, _FAILING_SOME, _UNKNOWN, _SHARE = 2500, 1300, 600, 200, 100, 50, 10, 9
+
+
 def badness(at: str = "") -> str:
     """How ill each chosen number is, to sort by: what keeps it from sending weighs most, then what may soon.
 
@@ -125,24 +145,29 @@ def badness(at: str = "") -> str:
     def has(metric: str, label: str, values: str, weight: int) -> str:
         return f'({metric}{{{NUMBER},{label}=~"{values}"}}{at} == 1) * {weight}'
 
-    was_red = f"sum by ({BY_NUMBER}) ({has(WAS_RATED, 'rating', 'RED', 35)})"
-    was_down = has(WAS_IN_STATUS, "status", STATUS.graded(Grade.DOWN), 45)
+    was_red = f"sum by ({BY_NUMBER}) ({has(WAS_RATED, 'rating', 'RED', _RED - _UNKNOWN)})"
+    was_down = has(WAS_IN_STATUS, "status", STATUS.graded(Grade.DOWN), _STOPPED - _UNKNOWN)
+    ratio = f'whatsapp_message_failure_ratio{{{NUMBER},window="24h"}}{at}'
+    some, many = (
+        f"{weight} * ({ratio} > bool {share:g})"
+        for share, weight in zip(FAILING, (_FAILING_SOME, _FAILING - _FAILING_SOME), strict=True)
+    )
     terms = (
-        f"(whatsapp_phone_number_in_waba{{{NUMBER}}}{at} == 0) + 50",
-        has(CAN_SEND.metric, "state", "BLOCKED", 50),
-        has(CAN_SEND.metric, "state", "LIMITED|OTHER", 20),
-        has(CAN_SEND.metric, "state", "UNKNOWN", 5),
-        has(STATUS.metric, "status", STATUS.graded(Grade.DOWN), 50),
-        has(STATUS.metric, "status", f"{STATUS.graded(Grade.WATCH)}|OTHER", 20),
-        has(STATUS.metric, "status", "UNKNOWN", 5),
+        f"(whatsapp_phone_number_in_waba{{{NUMBER}}}{at} == 0) + {_STOPPED}",
+        has(CAN_SEND.metric, "state", "BLOCKED", _STOPPED),
+        has(CAN_SEND.metric, "state", "LIMITED|OTHER", _LIMITED),
+        has(CAN_SEND.metric, "state", "UNKNOWN", _UNKNOWN),
+        has(STATUS.metric, "status", STATUS.graded(Grade.DOWN), _STOPPED),
+        has(STATUS.metric, "status", f"{STATUS.graded(Grade.WATCH)}|OTHER", _LIMITED),
+        has(STATUS.metric, "status", "UNKNOWN", _UNKNOWN),
         was_down,
-        has(RATING.metric, "rating", "RED", 40),
-        has(RATING.metric, "rating", "YELLOW", 15),
-        has(RATING.metric, "rating", "UNKNOWN", 5),
+        has(RATING.metric, "rating", "RED", _RED),
+        has(RATING.metric, "rating", "YELLOW", _YELLOW),
+        has(RATING.metric, "rating", "UNKNOWN", _UNKNOWN),
         was_red,
         # Zero, so that every number that is watched has a place in the list.
         f'{RATING.metric}{{{NUMBER},rating="GREEN"}}{at} * 0',
-        f'whatsapp_message_failure_ratio{{{NUMBER},window="24h"}}{at} * 100',
+        f"({ratio} * {_SHARE} + {some} + {many})",
     )
     return f"sum by ({BY_NUMBER}) ({either(*terms)})"
 
@@ -176,61 +201,3 @@ def patience(more: str = "") -> str:
 def unseen(more: str = "") -> str:
     """1 for each target of a probe whose readings are unknown by now, else 0."""
     return f"({unheard(more)}) > bool {patience(more)}"
-
-
-# --- accounts: a verdict ----------------------------------------------------------------------------------------------
-
-OK, WARNING, CANNOT_SEE, CRITICAL = 1, 2, 3, 4
-
-
-def verdict() -> str:
-    """One number an account: the worst of what is known of it and of its numbers; not seen comes before a warning."""
-
-    def has(metric: str, label: str, values: str, code: int) -> str:
-        return f'({metric}{{{matchers_of(metric)},{label}=~"{values}"}} == 1) * {code}'
-
-    down, watch = (Grade.DOWN,), (Grade.WATCH,)
-    accounts = (
-        States(metric="whatsapp_waba_status", label="value", vocabulary=vocabulary.WABA_STATUS),
-        States(metric="whatsapp_waba_review_status", label="value", vocabulary=vocabulary.ACCOUNT_REVIEW_STATUS),
-        States(metric="whatsapp_waba_ban_state", label="state", vocabulary=vocabulary.WABA_BAN_STATE),
-        States(metric="whatsapp_waba_connection", label="state", vocabulary=vocabulary.WABA_CONNECTION),
-    )
-    critical = (
-        has("whatsapp_can_send", "state", "BLOCKED", CRITICAL),
-        has(RATING.metric, "rating", "RED", CRITICAL),
-        has(WAS_RATED, "rating", "RED", CRITICAL),
-        *(has(states.metric, states.label, states.graded(*down), CRITICAL) for states in (STATUS, *accounts)),
-        has(WAS_IN_STATUS, "status", STATUS.graded(*down), CRITICAL),
-        f"(whatsapp_phone_number_in_waba{{{NUMBER}}} == 0) + {CRITICAL}",
-        f"(whatsapp_waba_restriction_active{{{WABA}}} == 1) * {CRITICAL}",
-        f"(whatsapp_webhook_subscribed{{{WABA}}} == 0) + {CRITICAL}",
-    )
-    warning = (
-        has("whatsapp_can_send", "state", "LIMITED|OTHER", WARNING),
-        has(RATING.metric, "rating", "YELLOW", WARNING),
-        *(
-            has(states.metric, states.label, states.graded(*watch), WARNING)
-            for states in (STATUS, *accounts)
-            if states.graded(*watch)
-        ),
-    )
-    account = 'probe="account",waba_id=~"$waba"'
-    watched = f"wamon_probe_watched_since_timestamp_seconds{{{TARGET},{account}}}"
-    answered = f"wamon_probe_last_success_timestamp_seconds{{{TARGET},{account}}}"
-    blind = (
-        has("whatsapp_can_send", "state", "UNKNOWN", CANNOT_SEE),
-        f"({unseen(account)} == 1) * {CANNOT_SEE}",
-        f"({watched} unless {answered}) * 0 + {CANNOT_SEE}",
-    )
-    base = f"{watched} * 0 + {OK}"
-    # Each part by the account alone: a part cannot hide another one that has the same labels.
-    return f"max by ({BY_WABA}) ({_each_by(BY_WABA, (critical, warning, blind, (base,)))})"
-
-
-def _each_by(by: str, groups: Iterable[tuple[str, ...]]) -> str:
-    marked = (
-        f'label_replace(max by ({by}) ({either(*terms)}), "part", "{number}", "", "")'
-        for number, terms in enumerate(groups)
-    )
-    return either(*marked)

@@ -20,7 +20,7 @@ from dashboards.panels import (
     lines,
     rows,
 )
-from dashboards.queries import TARGET, WABA
+from dashboards.queries import BY_WABA, TARGET, WABA
 from dashboards.sections import access, telling
 
 MOST_LINES: Final = 10
@@ -86,9 +86,8 @@ def _now() -> tuple[PanelBuilder, ...]:
             ),
             Query(expr=queries.since("process_start_time_seconds"), legend="started"),
             Query(expr=queries.since("wamon_config_last_reload_success_timestamp_seconds"), legend="configured"),
-            unit="s",
+            unit=looks.AGE,
             is_named=True,
-            decimals=0,
         ),
         figures(
             About(
@@ -113,7 +112,7 @@ def _now() -> tuple[PanelBuilder, ...]:
                 runbooks=("WamonCannotSee", "WamonGraphUnreachable"),
             ),
             Query(expr=f"sum({queries.unseen()})"),
-            unit="short",
+            unit=looks.COUNT,
             thresholds=looks.thresholds((1, looks.BAD)),
         ),
         figures(
@@ -127,7 +126,7 @@ def _now() -> tuple[PanelBuilder, ...]:
             ),
             Query(expr=f"sum by (state) (wamon_outbox_items{{{TARGET}}})", legend="{{state}}"),
             Query(expr=f"sum(wamon_outbox_edits{{{TARGET}}})", legend="edits due"),
-            unit="short",
+            unit=looks.COUNT,
             is_named=True,
             alarming=(("dead", looks.BAD),),
         ),
@@ -141,9 +140,9 @@ def _now() -> tuple[PanelBuilder, ...]:
                 runbooks=("WamonWatchdog",),
             ),
             Query(expr=queries.since("wamon_scheduler_heartbeat_timestamp_seconds"), legend="ago"),
-            Query(expr=f"max(wamon_scheduler_lag_seconds{{{TARGET}}})", legend="late"),
-            unit="s",
-            thresholds=looks.thresholds((120, looks.WATCH), (600, looks.BAD), base=looks.PLAIN),
+            Query(expr=f"max(wamon_scheduler_lag_seconds{{{TARGET}}})", legend="late", unit="s"),
+            unit=looks.AGE,
+            thresholds=looks.thresholds((120, looks.WATCH), (600, looks.BAD)),
             is_named=True,
         ),
         figures(
@@ -155,9 +154,9 @@ def _now() -> tuple[PanelBuilder, ...]:
                 missing="the clock has not jumped since wamon watches.",
                 runbooks=("WamonClockJumped",),
             ),
-            Query(expr=f"max(wamon_clock_step_seconds{{{TARGET}}})", legend="by"),
+            Query(expr=f"max(wamon_clock_step_seconds{{{TARGET}}})", legend="by", unit="s"),
             Query(expr=queries.since("wamon_clock_step_timestamp_seconds"), legend="ago"),
-            unit="s",
+            unit=looks.AGE,
             is_named=True,
         ),
     )
@@ -196,11 +195,10 @@ def _probes() -> PanelBuilder:
             Column(
                 name="Value #A",
                 title="No answer for",
-                unit="s",
-                decimals=0,
-                thresholds=looks.thresholds((1800, looks.UNKNOWN), (7200, looks.BAD), base="transparent"),
+                unit=looks.AGE,
+                thresholds=looks.thresholds((1800, looks.UNKNOWN), (7200, looks.BAD), base=looks.CLEAR),
             ),
-            Column(name="Value #B", title="Interval", unit="s", decimals=0, width=90),
+            Column(name="Value #B", title="Interval", unit=looks.AGE, width=90),
             Column(name="outcome", title="Last run", mapping=_outcome_words(), width=120),
         ),
         worst="No answer for",
@@ -254,8 +252,10 @@ def _durations() -> PanelBuilder:
 
 
 def _graph() -> PanelBuilder:
-    counter = queries.rate("wamon_graph_requests_total", TARGET, "code")
-    retries = queries.rate("wamon_graph_retries_total", TARGET, "reason")
+    requests, retries = (
+        queries.busiest_lines(MOST_LINES, f"{queries.rate(counter, TARGET, by)} * 60", counter, TARGET, by)
+        for counter, by in (("wamon_graph_requests_total", "code"), ("wamon_graph_retries_total", "reason"))
+    )
     return lines(
         About(
             title="Graph requests by answer",
@@ -266,8 +266,8 @@ def _graph() -> PanelBuilder:
             missing="no request was made since the process started.",
             runbooks=("WamonGraphUnreachable", "WamonQuotaNearlyUsed"),
         ),
-        Query(expr=f"topk({MOST_LINES}, {counter}) * 60", legend="{{code}}"),
-        Query(expr=f"topk({MOST_LINES}, {retries}) * 60", legend="again: {{reason}}"),
+        Query(expr=requests, legend="{{code}}"),
+        Query(expr=retries, legend="again: {{reason}}"),
         unit="reqpm",
         size=(THIRD, MIDDLE),
     )
@@ -284,10 +284,12 @@ def _quota() -> PanelBuilder:
             runbooks=("WamonQuotaNearlyUsed",),
         ),
         Query(
-            expr=queries.waba_named(f"topk({MOST_LINES}, wamon_graph_quota_used_ratio{{{WABA}}})"),
+            expr=queries.waba_named(
+                queries.worst_lines(MOST_LINES, f"wamon_graph_quota_used_ratio{{{WABA}}}", f"{BY_WABA}, dimension")
+            ),
             legend="{{name}} ({{waba_id}}), {{dimension}}",
         ),
-        unit="percentunit",
+        unit=looks.SHARE,
         size=(THIRD, MIDDLE),
         thresholds=looks.thresholds((0.75, looks.WATCH), (0.95, looks.BAD)),
         maximum=1,
@@ -326,7 +328,7 @@ def _words() -> PanelBuilder:
         columns=(
             Column(name="about", title="What"),
             Column(name="said", title="Which"),
-            Column(name="Value", title="Times", unit="short", decimals=0, width=90),
+            Column(name="Value", title="Times", unit=looks.COUNT, width=90),
         ),
         worst="Times",
         size=(WHOLE, MIDDLE),
@@ -354,6 +356,8 @@ def _store() -> PanelBuilder:
 
 
 def _failures() -> PanelBuilder:
+    counter = "wamon_job_failures_total"
+    jobs = f"sum by (task) (increase({counter}{{{TARGET}}}[$__rate_interval]))"
     told = (
         ("wamon_commit_failures_total", "commit of the state"),
         ("wamon_ledger_commit_failures_total", "commit of webhooks"),
@@ -372,11 +376,10 @@ def _failures() -> PanelBuilder:
             for metric, legend in told
         ),
         Query(
-            expr=f"topk({MOST_LINES}, sum by (task) "
-            f"(increase(wamon_job_failures_total{{{TARGET}}}[$__rate_interval])))",
+            expr=queries.busiest_lines(MOST_LINES, jobs, counter, TARGET, "task"),
             legend="job {{task}}",
         ),
-        unit="short",
+        unit=looks.COUNT,
         size=(HALF, MIDDLE),
     )
 
@@ -409,6 +412,6 @@ def _process() -> PanelBuilder:
         ),
         Query(expr=f"max(rate(process_cpu_seconds_total{{{TARGET}}}[$__rate_interval]))", legend="CPU"),
         Query(expr=f"max(process_open_fds{{{TARGET}}} / process_max_fds{{{TARGET}}})", legend="file descriptors"),
-        unit="percentunit",
+        unit=looks.SHARE,
         size=(HALF, MIDDLE),
     )

@@ -73,7 +73,7 @@ def _figures() -> tuple[PanelBuilder, ...]:
                 runbooks=("WhatsAppWebhookSilence",),
             ),
             Query(expr=attempted),
-            unit="short",
+            unit=looks.COUNT,
         ),
         figures(
             About(
@@ -85,9 +85,8 @@ def _figures() -> tuple[PanelBuilder, ...]:
                 runbooks=("WhatsAppFailureRatioHigh",),
             ),
             Query(expr=_share("whatsapp_messages_failed", "24h")),
-            unit="percentunit",
+            unit=looks.SHARE,
             thresholds=looks.thresholds(*FAILING),
-            decimals=2,
         ),
         figures(
             About(
@@ -100,9 +99,8 @@ def _figures() -> tuple[PanelBuilder, ...]:
                 runbooks=("WhatsAppBounceRatioHigh",),
             ),
             Query(expr=_share("whatsapp_messages_bounced", "24h")),
-            unit="percentunit",
+            unit=looks.SHARE,
             thresholds=looks.thresholds(*BOUNCING),
-            decimals=2,
         ),
         figures(
             About(
@@ -114,7 +112,7 @@ def _figures() -> tuple[PanelBuilder, ...]:
                 runbooks=("WhatsAppSilentDrop",),
             ),
             Query(expr=open_ones),
-            unit="short",
+            unit=looks.COUNT,
         ),
     )
 
@@ -135,10 +133,12 @@ def _ratios() -> tuple[PanelBuilder, ...]:
                 runbooks=(runbook,),
             ),
             Query(
-                expr=queries.waba_named(f"topk({MOST_LINES}, waba:whatsapp_message_{what}:ratio1h{{{WABA}}})"),
+                expr=queries.waba_named(
+                    queries.worst_lines(MOST_LINES, f"waba:whatsapp_message_{what}:ratio1h{{{WABA}}}", BY_WABA)
+                ),
                 legend="{{name}} ({{waba_id}})",
             ),
-            unit="percentunit",
+            unit=looks.SHARE,
             thresholds=looks.thresholds(*steps),
         )
         for what, verb, shows, steps, runbook in told
@@ -168,10 +168,12 @@ def _judged() -> tuple[PanelBuilder, ...]:
                 runbooks=(runbook,),
             ),
             Query(
-                expr=queries.number_named(f"topk({MOST_LINES}, phone_number:{series}{{{NUMBER}}})"),
+                expr=queries.number_named(
+                    queries.worst_lines(MOST_LINES, f"phone_number:{series}{{{NUMBER}}}", BY_NUMBER)
+                ),
                 legend="{{display_phone_number}} ({{phone_number_id}})",
             ),
-            unit="percentunit",
+            unit=looks.SHARE,
             thresholds=looks.thresholds(*steps),
             size=(THIRD, MIDDLE),
         )
@@ -218,9 +220,8 @@ def _shares() -> PanelBuilder:
             Column(
                 name="Value",
                 title="Failed",
-                unit="percentunit",
-                decimals=2,
-                thresholds=looks.thresholds(*FAILING, base="transparent"),
+                unit=looks.SHARE,
+                thresholds=looks.thresholds(*FAILING, base=looks.CLEAR),
             ),
         ),
         worst="Failed",
@@ -248,7 +249,7 @@ def _burn() -> PanelBuilder:
             runbooks=("WhatsAppDeliveryErrorBudgetBurn",),
         ),
         *(Query(expr=f"max({_burning(window)})", legend=window) for window in BURN_WINDOWS),
-        unit="suffix: x",
+        unit=looks.TIMES,
         thresholds=looks.thresholds((6, looks.WATCH), (14.4, looks.BAD)),
     )
 
@@ -257,7 +258,7 @@ def _burners() -> PanelBuilder:
     windows = ("3d", "6h", "1h", "5m")
     chosen = f"topk({MOST_ROWS}, max by ({BY_WABA}) ({_burning(windows[0])}))"
     among = partial(queries.among, chosen, BY_WABA)
-    steps = looks.thresholds((1, looks.WATCH), (14.4, looks.BAD), base="transparent")
+    steps = looks.thresholds((1, looks.WATCH), (14.4, looks.BAD), base=looks.CLEAR)
     return rows(
         About(
             title="Accounts that burn most of their budget",
@@ -275,7 +276,7 @@ def _burners() -> PanelBuilder:
             queries.WABA_NAME,
             queries.WABA_COLUMN,
             *(
-                Column(name=f"Value #{ref}", title=window, unit="suffix: x", decimals=1, thresholds=steps)
+                Column(name=f"Value #{ref}", title=window, unit=looks.TIMES, thresholds=steps)
                 for ref, window in zip("ACDE", windows, strict=True)
             ),
         ),
@@ -314,7 +315,7 @@ def _codes() -> PanelBuilder:
             Column(name="code", title="Code", width=90),
             Column(name="title", title="Meaning"),
             Column(name="error_class", title="Class", width=120),
-            Column(name="Value #A", title="Failed", unit="short", decimals=0, width=90),
+            Column(name="Value #A", title="Failed", unit=looks.COUNT, width=90),
         ),
         worst="Failed",
         size=(HALF, MIDDLE),
@@ -339,7 +340,7 @@ def _recent() -> PanelBuilder:
             Column(name="phone_number_id", title="Number ID", links=(NUMBER_LINK,)),
             Column(name="waba_id", title="Account ID"),
             Column(name="code", title="Code", width=90),
-            Column(name="Value", title="Failed", unit="short", width=90),
+            Column(name="Value", title="Failed", unit=looks.COUNT, width=90),
         ),
         worst="Failed",
         size=(HALF, MIDDLE),
@@ -364,7 +365,12 @@ def _heat() -> PanelBuilder:
 
 
 def _slowest() -> PanelBuilder:
-    codes = f"topk({MOST_LINES}, waba:whatsapp_authentication_delivery_seconds:p95_10m{{{WABA}}})"
+    messages, codes = (
+        queries.waba_named(
+            queries.worst_lines(MOST_LINES, f"waba:whatsapp_{what}_delivery_seconds:p95_10m{{{WABA}}}", BY_WABA)
+        )
+        for what in ("message", "authentication")
+    )
     return lines(
         About(
             title="The slowest accounts",
@@ -375,11 +381,8 @@ def _slowest() -> PanelBuilder:
             missing="nothing was delivered lately, or the recording rules are not loaded.",
             runbooks=("WhatsAppDeliverySlow",),
         ),
-        Query(
-            expr=queries.waba_named(f"topk({MOST_LINES}, waba:whatsapp_message_delivery_seconds:p95_10m{{{WABA}}})"),
-            legend="{{name}} ({{waba_id}})",
-        ),
-        Query(expr=queries.waba_named(codes), legend="{{name}} ({{waba_id}}), one-time codes"),
+        Query(expr=messages, legend="{{name}} ({{waba_id}})"),
+        Query(expr=codes, legend="{{name}} ({{waba_id}}), one-time codes"),
         unit="s",
         thresholds=looks.thresholds((30, looks.WATCH), (300, looks.BAD)),
     )
@@ -417,7 +420,7 @@ def _countries() -> PanelBuilder:
             runbooks=("WhatsAppFailureRatioHigh",),
         ),
         Query(expr=f"topk({MOST_LINES}, {failed} / ({whole} >= 50))", legend="+{{calling_code}}"),
-        unit="percentunit",
+        unit=looks.SHARE,
         size=(THIRD, MIDDLE),
         thresholds=looks.thresholds(*FAILING),
     )
@@ -443,6 +446,6 @@ def _opt_outs() -> PanelBuilder:
             for kind, words in kinds
         ),
         Query(expr=f"{opt_outs} / ({sent} > 0)", legend="opt-outs per message"),
-        unit="percentunit",
+        unit=looks.SHARE,
         size=(THIRD, MIDDLE),
     )

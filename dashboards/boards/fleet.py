@@ -24,7 +24,7 @@ from dashboards.panels import (
     rows,
     timeline,
 )
-from dashboards.queries import BY_NUMBER, NUMBER, TARGET, WABA
+from dashboards.queries import BY_NUMBER, BY_WABA, NUMBER, TARGET, WABA
 from dashboards.sections import access, said, telling, verdict
 
 MOST_NUMBERS: Final = 25
@@ -63,7 +63,7 @@ def _figures() -> tuple[PanelBuilder, ...]:
                 missing="wamon is not scraped, so nothing is known of its alerts.",
             ),
             Query(expr=f"sum by (severity) ({telling.every_alert(is_open=True)})", legend="{{severity}}"),
-            unit="short",
+            unit=looks.COUNT,
             size=size,
             is_named=True,
             alarming=(("critical", looks.BAD), ("warning", looks.WATCH)),
@@ -81,7 +81,7 @@ def _figures() -> tuple[PanelBuilder, ...]:
                 expr=f"sum by (rating) (whatsapp_phone_number_quality_rating{{{NUMBER}}})",
                 legend="{{rating}}",
             ),
-            unit="short",
+            unit=looks.COUNT,
             size=size,
             is_named=True,
             alarming=(("RED", looks.BAD), ("YELLOW", looks.WATCH), ("UNKNOWN", looks.UNKNOWN)),
@@ -99,7 +99,7 @@ def _figures() -> tuple[PanelBuilder, ...]:
                 expr=f"sum by (state) (whatsapp_phone_number_can_send{{{NUMBER}}})",
                 legend="{{state}}",
             ),
-            unit="short",
+            unit=looks.COUNT,
             size=size,
             is_named=True,
             alarming=(("BLOCKED", looks.BAD), ("LIMITED", looks.WATCH), ("UNKNOWN", looks.UNKNOWN)),
@@ -115,7 +115,7 @@ def _figures() -> tuple[PanelBuilder, ...]:
                 runbooks=("WamonCannotSee",),
             ),
             Query(expr=f"sum({queries.unseen()})"),
-            unit="short",
+            unit=looks.COUNT,
             size=size,
             thresholds=looks.thresholds((1, looks.BAD)),
         ),
@@ -153,32 +153,26 @@ def _worst_numbers() -> PanelBuilder:
             Column(name="Value #C", title="Can send", mapping=queries.CAN_SEND.words, width=120),
             Column(name="Value #D", title="Status", mapping=queries.STATUS.words, width=170),
             Column(name="Value #E", title="Quality rating", mapping=queries.RATING.words, width=170),
-            Column(name="Value #F", title="Rated so for", unit="s", decimals=0),
+            Column(name="Value #F", title="Rated so for", unit=looks.AGE),
             Column(
                 name="Value #G",
                 title="Failed in 24 h",
-                unit="percentunit",
-                decimals=1,
-                thresholds=verdict.steps(verdict.FAILING),
+                unit=looks.SHARE,
+                thresholds=verdict.steps(queries.FAILING),
             ),
             Column(
                 name="Value #H",
                 title="Bounced in 24 h",
-                unit="percentunit",
-                decimals=1,
-                thresholds=verdict.steps(verdict.BOUNCING),
+                unit=looks.SHARE,
+                thresholds=verdict.steps(queries.BOUNCING),
             ),
-            Column(name="Value #I", title="Messages in 24 h", unit="short"),
-            Column(name="Value #A", title="Badness", unit="short", decimals=0, width=90),
+            Column(name="Value #I", title="Messages in 24 h", unit=looks.COUNT),
+            Column(name="Value #A", title="Badness", unit=looks.COUNT, is_hidden=True),
             Column(name="phone_number_id", title="Number ID", links=(NUMBER_LINK,), width=170),
             queries.WABA_COLUMN,
         ),
         worst="Badness",
     )
-
-
-def _share(name: str, title: str, of: tuple[float, float]) -> Column:
-    return Column(name=name, title=title, unit="percentunit", decimals=1, thresholds=verdict.steps(of))
 
 
 def _timeline() -> PanelBuilder:
@@ -230,7 +224,7 @@ def _alerts() -> PanelBuilder:
             Column(name="Value #B", title="Severity", mapping=_severities(), width=100),
             Column(name="alertname", title="Alert", links=(RUNBOOK_LINK,)),
             Column(name="state", title="State", width=110),
-            Column(name="Value #A", title="Subjects", unit="short", width=90),
+            Column(name="Value #A", title="Subjects", unit=looks.COUNT, width=90),
         ),
         worst="Severity",
         size=(HALF, MIDDLE),
@@ -238,7 +232,7 @@ def _alerts() -> PanelBuilder:
 
 
 def _severities() -> Mapping:
-    colours = (looks.WELL, looks.WATCH, looks.BAD)
+    colours = (looks.CLEAR, looks.WATCH, looks.BAD)
     return looks.words({rank: (SEVERITIES[rank], colour) for rank, colour in enumerate(colours)})
 
 
@@ -289,7 +283,7 @@ def _traffic() -> tuple[PanelBuilder, ...]:
             Query(expr=f"quantile(0.9, {ratio})", legend="nine in ten are better"),
             Query(expr=f"quantile(0.99, {ratio})", legend="99 in 100 are better"),
             Query(expr=f"max({ratio})", legend="worst number"),
-            unit="percentunit",
+            unit=looks.SHARE,
             thresholds=looks.thresholds((0.05, looks.WATCH), (0.15, looks.BAD)),
         ),
         lines(
@@ -302,10 +296,12 @@ def _traffic() -> tuple[PanelBuilder, ...]:
                 runbooks=("WhatsAppFailureRatioHigh", "WhatsAppBounceRatioHigh"),
             ),
             Query(
-                expr=queries.waba_named(f"topk({MOST_LINES}, waba:whatsapp_message_failures:ratio1h{{{WABA}}})"),
+                expr=queries.waba_named(
+                    queries.worst_lines(MOST_LINES, f"waba:whatsapp_message_failures:ratio1h{{{WABA}}}", BY_WABA)
+                ),
                 legend="{{name}} ({{waba_id}})",
             ),
-            unit="percentunit",
+            unit=looks.SHARE,
             thresholds=looks.thresholds((0.05, looks.WATCH), (0.15, looks.BAD)),
         ),
     )
@@ -343,8 +339,7 @@ def _unseen() -> PanelBuilder:
             Column(
                 name="Value #A",
                 title="No answer for",
-                unit="s",
-                decimals=0,
+                unit=looks.AGE,
                 thresholds=looks.thresholds((1800, looks.WATCH), (7200, looks.BAD), base=looks.UNKNOWN),
             ),
         ),
@@ -375,6 +370,6 @@ def _unknown() -> PanelBuilder:
             f"or sum(whatsapp_phone_number_quality_rating{{{NUMBER}}}) * 0",
             legend="can send unknown",
         ),
-        unit="short",
+        unit=looks.COUNT,
         size=(HALF, MIDDLE),
     )

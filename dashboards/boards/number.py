@@ -13,6 +13,7 @@ from dashboards.panels import (
     MIDDLE,
     QUARTER,
     THIRD,
+    THIS_NUMBER,
     WHOLE,
     About,
     Column,
@@ -31,6 +32,7 @@ from dashboards.queries import BY_NUMBER, BY_WABA, CAN_SEND, NUMBER, RATING, STA
 from wamon.core.error_codes import ALL
 
 MOST_ROWS: Final = 25
+FAILURES_LINK: Final = board_link("wamon-delivery", "All failures", *THIS_NUMBER)
 NO_NUMBER: Final = "no number is chosen, or wamon does not watch it."
 # Its account, by what is there of every number that is watched, seen or not.
 OF_ITS_WABA: Final = f"and on ({BY_WABA}) whatsapp_phone_number_quality_rating{{{NUMBER}}}"
@@ -40,7 +42,8 @@ def board() -> Board:
     return Board(
         uid="wamon-number",
         title="wamon: number",
-        description="One phone number: its rating, status and right to send over time, and how its messages fare.",
+        description="One phone number: its rating, status and right to send over time, and how its messages fare. "
+        "Where several wamons watch it, the worst or the most that one of them tells.",
         choice=Choice.ONE_NUMBER,
         sections=(
             Section(title="Now", panels=(*_now(), _reasons(), _details())),
@@ -53,6 +56,7 @@ def board() -> Board:
 
 
 def _now() -> tuple[PanelBuilder, ...]:
+    event = "whatsapp_phone_number_last_security_event"
     return (
         figures(
             About(
@@ -92,9 +96,8 @@ def _now() -> tuple[PanelBuilder, ...]:
                 expr=f"max({queries.age(f'whatsapp_phone_number_status_changed_timestamp_seconds{{{NUMBER}}}')})",
                 legend="status",
             ),
-            unit="s",
+            unit=looks.AGE,
             is_named=True,
-            decimals=0,
         ),
         figures(
             About(
@@ -105,7 +108,7 @@ def _now() -> tuple[PanelBuilder, ...]:
                 missing="the limit is not known now.",
             ),
             Query(expr=f"max(whatsapp_messaging_limit_recipients{{{NUMBER}}})"),
-            unit="short",
+            unit=looks.COUNT,
             mapping=looks.words({"+Inf": ("no limit", looks.WELL), "Infinity": ("no limit", looks.WELL)}),
         ),
         figures(
@@ -117,12 +120,9 @@ def _now() -> tuple[PanelBuilder, ...]:
                 missing="there was no answer ever, or wamon is not scraped.",
                 runbooks=("WamonCannotSee",),
             ),
-            Query(
-                expr=f"max({queries.age(_answered())})",
-            ),
-            unit="s",
-            thresholds=looks.thresholds((900, looks.WATCH), (1800, looks.BAD), base=looks.PLAIN),
-            decimals=0,
+            Query(expr=f"max({queries.age(_answered())})"),
+            unit=looks.AGE,
+            thresholds=looks.thresholds((900, looks.WATCH), (1800, looks.BAD)),
         ),
         figures(
             About(
@@ -134,14 +134,13 @@ def _now() -> tuple[PanelBuilder, ...]:
                 runbooks=("WhatsAppSecurityEvent",),
             ),
             Query(
-                expr=f"topk(1, time() - whatsapp_phone_number_last_security_event_timestamp_seconds{{{NUMBER}}} "
-                f"+ on ({BY_NUMBER}) group_right () 0 * whatsapp_phone_number_last_security_event{{{NUMBER}}})",
+                expr=f"bottomk(1, max by ({BY_NUMBER}) ({queries.age(f'{event}_timestamp_seconds{{{NUMBER}}}')}) "
+                f"+ on ({BY_NUMBER}) group_right () 0 * max by ({BY_NUMBER}, event) ({event}{{{NUMBER}}}))",
                 legend="{{event}}",
             ),
-            unit="s",
+            unit=looks.AGE,
             is_named=True,
-            thresholds=looks.thresholds((86400, looks.PLAIN), base=looks.BAD),
-            decimals=0,
+            thresholds=looks.thresholds((0, looks.BAD), (86400, looks.PLAIN)),
         ),
     )
 
@@ -171,7 +170,7 @@ def _state(states: States, title: str, shows: str, runbook: str) -> PanelBuilder
 
 def _reasons() -> PanelBuilder:
     titles = {
-        str(code.code): (f"{code.code}: {code.title}", looks.PLAIN) for code in ALL if 141000 <= code.code < 142000
+        str(code.code): (f"{code.code}: {code.title}", looks.CLEAR) for code in ALL if 141000 <= code.code < 142000
     }
     on = f"{BY_WABA}, scope, id"
     ours = f'whatsapp_can_send{{{WABA},scope="phone_number",id=~"$phone"}}'
@@ -189,8 +188,8 @@ def _reasons() -> PanelBuilder:
             runbooks=("WhatsAppCannotSend", "WhatsAppSendLimited"),
         ),
         Query(
-            expr=f"topk({MOST_ROWS}, {reason} * on ({on}) group_left (state) ({state}) "
-            f"or {state} unless on ({on}) {reason})"
+            expr=f"topk({MOST_ROWS}, max by (waba_id, scope, id, state, error_code) ("
+            f"{reason} * on ({on}) group_left (state) ({state}) or {state} unless on ({on}) {reason}))"
         ),
         columns=(
             Column(name="scope", title="Who", width=130),
@@ -294,6 +293,11 @@ def _timelines() -> tuple[PanelBuilder, ...]:
     )
 
 
+def _rate(counter: str, by: str) -> str:
+    """Of the one number, however many wamons watch it."""
+    return f"max by ({by}) (rate({counter}{{{NUMBER}}}[$__rate_interval]))"
+
+
 _FUNNEL: Final = ("sent", "delivered", "read", "played", "failed")
 
 
@@ -310,10 +314,10 @@ def _funnel() -> PanelBuilder:
             runbooks=("WhatsAppSilentDrop", "WhatsAppFailureRatioHigh"),
         ),
         *(
-            Query(expr=f'sum(increase({counter}{{{NUMBER},status="{status}"}}[$__range]))', legend=status)
+            Query(expr=f'max(increase({counter}{{{NUMBER},status="{status}"}}[$__range]))', legend=status)
             for status in _FUNNEL
         ),
-        unit="short",
+        unit=looks.COUNT,
         size=(THIRD, MIDDLE),
     )
 
@@ -328,7 +332,7 @@ def _statuses() -> PanelBuilder:
             missing="no webhook about a message of this number has come.",
             runbooks=("WhatsAppWebhookSilence",),
         ),
-        Query(expr=queries.rate("whatsapp_message_statuses_total", NUMBER, "status"), legend="{{status}}"),
+        Query(expr=_rate("whatsapp_message_statuses_total", "status"), legend="{{status}}"),
         unit="mps",
         size=(THIRD, MIDDLE),
     )
@@ -350,7 +354,7 @@ def _ratios() -> PanelBuilder:
             for kind in ("failure", "bounce")
             for window in ("1h", "24h")
         ),
-        unit="percentunit",
+        unit=looks.SHARE,
         size=(THIRD, MIDDLE),
         thresholds=looks.thresholds((0.05, looks.WATCH), (0.15, looks.BAD)),
     )
@@ -368,9 +372,9 @@ def _open() -> PanelBuilder:
             missing="no webhook about a message of this number has come.",
             runbooks=("WhatsAppSilentDrop",),
         ),
-        Query(expr=f"sum by (age) (whatsapp_messages_open{{{NUMBER}}})", legend="open, {{age}}"),
-        Query(expr=f"sum by (age) (whatsapp_messages_sent{{{NUMBER}}})", legend="sent, {{age}}"),
-        unit="short",
+        Query(expr=f"max by (age) (whatsapp_messages_open{{{NUMBER}}})", legend="open, {{age}}"),
+        Query(expr=f"max by (age) (whatsapp_messages_sent{{{NUMBER}}})", legend="sent, {{age}}"),
+        unit=looks.COUNT,
         size=(WHOLE, MIDDLE),
     )
 
@@ -385,15 +389,16 @@ def _classes() -> PanelBuilder:
             missing="no webhook about a message of this number has come.",
             runbooks=("WhatsAppFailureRatioHigh",),
         ),
-        Query(expr=queries.rate("whatsapp_message_failures_total", NUMBER, "error_class"), legend="{{error_class}}"),
+        Query(expr=_rate("whatsapp_message_failures_total", "error_class"), legend="{{error_class}}"),
         unit="mps",
         is_stacked=True,
     )
 
 
 def _codes() -> PanelBuilder:
-    chosen = f"topk({MOST_ROWS}, sum by (job, instance, code) (whatsapp_message_recent_failures{{{NUMBER}}}) > 0)"
-    info = f"topk by (job, instance, code) (1, whatsapp_error_code_info{{{TARGET}}})"
+    by = "waba_id, phone_number_id, code"
+    chosen = f"topk({MOST_ROWS}, max by ({by}) (whatsapp_message_recent_failures{{{NUMBER}}}) > 0)"
+    info = f"topk by (code) (1, whatsapp_error_code_info{{{TARGET}}})"
     return rows(
         About(
             title="Failures of the last hour by code",
@@ -404,17 +409,14 @@ def _codes() -> PanelBuilder:
             runbooks=("WhatsAppFailureRatioHigh", "WhatsAppPaymentBlocked", "WhatsAppSpamRateLimited"),
         ),
         Query(expr=chosen),
-        Query(expr=f"(0 * ({chosen}) + 1) * on (job, instance, code) group_left (title, error_class) {info}"),
+        Query(expr=f"(0 * ({chosen}) + 1) * on (code) group_left (title, error_class) {info}"),
         columns=(
-            Column(
-                name="code",
-                title="Code",
-                width=90,
-                links=(board_link("wamon-delivery", "All failures", "${waba:queryparam}", "${phone:queryparam}"),),
-            ),
+            Column(name="code", title="Code", width=90, links=(FAILURES_LINK,)),
             Column(name="title", title="Meaning"),
             Column(name="error_class", title="Class", width=120),
-            Column(name="Value #A", title="Failed", unit="short", width=90),
+            Column(name="Value #A", title="Failed", unit=looks.COUNT, width=90),
+            # For the link: the row's own, whatever is chosen.
+            *(Column(name=name, title=name, is_hidden=True) for name in ("waba_id", "phone_number_id")),
         ),
         worst="Failed",
         size=(HALF, MIDDLE),
@@ -432,7 +434,7 @@ def _bounces() -> PanelBuilder:
             missing="no webhook about a message of this number has come.",
             runbooks=("WhatsAppBounceRatioHigh",),
         ),
-        Query(expr=queries.rate("whatsapp_message_bounces_total", NUMBER, "kind"), legend="{{kind}}"),
+        Query(expr=_rate("whatsapp_message_bounces_total", "kind"), legend="{{kind}}"),
         unit="mps",
         is_stacked=True,
     )
@@ -448,8 +450,8 @@ def _opt_outs() -> PanelBuilder:
             missing="no webhook about a message of this number has come.",
             runbooks=("WhatsAppOptOutsHigh",),
         ),
-        Query(expr=f"sum(increase(whatsapp_message_opt_outs_total{{{NUMBER}}}[$__rate_interval]))", legend="opt-outs"),
-        unit="short",
+        Query(expr=f"max(increase(whatsapp_message_opt_outs_total{{{NUMBER}}}[$__rate_interval]))", legend="opt-outs"),
+        unit=looks.COUNT,
     )
 
 
@@ -465,7 +467,7 @@ def _heat() -> PanelBuilder:
             missing="no message of the account was delivered since wamon listens.",
             runbooks=("WhatsAppDeliverySlow",),
         ),
-        f"sum by (le) ({buckets} {OF_ITS_WABA})",
+        f"max by (le) ({buckets} {OF_ITS_WABA})",
     )
 
 

@@ -59,8 +59,7 @@ def _figures() -> tuple[PanelBuilder, ...]:
                 missing=NOT_RECEIVING,
             ),
             Query(expr=f"max({queries.age(f'wamon_webhook_listening_since_timestamp_seconds{{{TARGET}}}')})"),
-            unit="s",
-            decimals=0,
+            unit=looks.AGE,
         ),
         figures(
             About(
@@ -72,9 +71,8 @@ def _figures() -> tuple[PanelBuilder, ...]:
                 runbooks=("WhatsAppWebhookSilence",),
             ),
             Query(expr=f"min({queries.age(f'whatsapp_webhook_last_event_timestamp_seconds{{{WABA}}}')})"),
-            unit="s",
-            thresholds=looks.thresholds((21600, looks.WATCH), base=looks.PLAIN),
-            decimals=0,
+            unit=looks.AGE,
+            thresholds=looks.thresholds((21600, looks.WATCH)),
         ),
         figures(
             About(
@@ -86,9 +84,8 @@ def _figures() -> tuple[PanelBuilder, ...]:
                 runbooks=("WamonWebhookBadSignatures",),
             ),
             Query(expr=f"sum(increase(wamon_webhook_signature_failures_total{{{TARGET}}}[$__range]))"),
-            unit="short",
-            thresholds=looks.thresholds((1, looks.WATCH), (20, looks.BAD), base=looks.PLAIN),
-            decimals=0,
+            unit=looks.COUNT,
+            thresholds=looks.thresholds((1, looks.WATCH), (20, looks.BAD)),
         ),
         figures(
             About(
@@ -100,8 +97,8 @@ def _figures() -> tuple[PanelBuilder, ...]:
                 runbooks=("WhatsAppSubscriptionLost",),
             ),
             Query(expr=f"sum(1 - whatsapp_webhook_subscribed{{{WABA}}})"),
-            unit="short",
-            thresholds=looks.thresholds((1, looks.BAD), base=looks.PLAIN),
+            unit=looks.COUNT,
+            thresholds=looks.thresholds((1, looks.BAD)),
         ),
     )
 
@@ -148,12 +145,11 @@ def _silence() -> PanelBuilder:
             Column(
                 name="Value #A",
                 title="Silent for",
-                unit="s",
-                decimals=0,
-                thresholds=looks.thresholds((21600, looks.WATCH), (259200, looks.BAD), base="transparent"),
+                unit=looks.AGE,
+                thresholds=looks.thresholds((21600, looks.WATCH), (259200, looks.BAD), base=looks.CLEAR),
             ),
-            Column(name="Value #C", title="Longest gap", unit="s", decimals=0),
-            Column(name="Value #D", title="Active in a week", unit="s", decimals=0),
+            Column(name="Value #C", title="Longest gap", unit=looks.AGE),
+            Column(name="Value #D", title="Active in a week", unit=looks.AGE),
         ),
         worst="Silent for",
         size=(HALF, MIDDLE),
@@ -186,7 +182,9 @@ def _latest() -> PanelBuilder:
             runbooks=("WhatsAppWebhookLagHigh",),
         ),
         Query(
-            expr=queries.waba_named(f"topk({MOST_LINES}, waba:whatsapp_webhook_lag_seconds:p95_10m{{{WABA}}})"),
+            expr=queries.waba_named(
+                queries.worst_lines(MOST_LINES, f"waba:whatsapp_webhook_lag_seconds:p95_10m{{{WABA}}}", BY_WABA)
+            ),
             legend="{{name}} ({{waba_id}})",
         ),
         unit="s",
@@ -241,7 +239,8 @@ def _unread() -> PanelBuilder:
         ("wamon_webhook_quarantined_total", "reason", "not read: {{reason}}"),
         ("wamon_webhook_unrecognised_total", "what", "unknown word: {{what}}"),
     )
-    unmonitored = queries.rate("wamon_webhook_unmonitored_total", TARGET, "app_id")
+    counter = "wamon_webhook_unmonitored_total"
+    unmonitored = queries.busiest_lines(MOST_LINES, queries.rate(counter, TARGET, "app_id"), counter, TARGET, "app_id")
     return lines(
         About(
             title="Not understood, or of nobody watched",
@@ -252,7 +251,7 @@ def _unread() -> PanelBuilder:
             missing=NOT_RECEIVING,
         ),
         *(Query(expr=queries.rate(metric, TARGET, label), legend=legend) for metric, label, legend in told),
-        Query(expr=f"topk({MOST_LINES}, {unmonitored})", legend="not watched, app {{app_id}}"),
+        Query(expr=unmonitored, legend="not watched, app {{app_id}}"),
         unit="eps",
         size=(THIRD, MIDDLE),
     )
@@ -272,7 +271,7 @@ def _ledger() -> PanelBuilder:
         ),
         Query(expr=queries.quantile(0.5, "wamon_ledger_commit_duration_seconds", TARGET), legend="half"),
         Query(expr=queries.quantile(0.99, "wamon_ledger_commit_duration_seconds", TARGET), legend="99 in 100"),
-        Query(expr=failures, legend="failed a second (not a time)"),
+        Query(expr=failures, legend="failed a second", unit="cps"),
         unit="s",
     )
 
@@ -292,7 +291,7 @@ def _requests() -> PanelBuilder:
         ),
         Query(expr=queries.quantile(0.5, "wamon_webhook_request_duration_seconds", TARGET), legend="half"),
         Query(expr=queries.quantile(0.99, "wamon_webhook_request_duration_seconds", TARGET), legend="99 in 100"),
-        Query(expr=f"{statuses} / ({commits} > 0)", legend="statuses in a commit (not a time)"),
+        Query(expr=f"{statuses} / ({commits} > 0)", legend="statuses in a commit", unit="none"),
         unit="s",
     )
 

@@ -72,7 +72,7 @@ def _ending_tokens() -> PanelBuilder:
         Query(expr=chosen),
         columns=(
             Column(name="token", title="Token"),
-            Column(name="Value", title="Ends in", unit="dtdurations", decimals=0, thresholds=_countdown(2, 14)),
+            Column(name="Value", title="Ends in", unit=looks.AGE, thresholds=_countdown(2, 14)),
         ),
         worst="Ends in",
         is_descending=False,
@@ -81,7 +81,9 @@ def _ending_tokens() -> PanelBuilder:
 
 
 def _countdown(bad_days: int, watch_days: int) -> Thresholds:
-    return looks.thresholds((bad_days * DAY, looks.WATCH), (watch_days * DAY, "transparent"), base=looks.BAD)
+    """The colours of a time that is left, or that has passed; none where there is no time."""
+    steps = ((-NO_END, looks.BAD), (bad_days * DAY, looks.WATCH), (watch_days * DAY, looks.CLEAR))
+    return looks.thresholds(*steps, base=looks.CLEAR)
 
 
 def _ending_versions() -> PanelBuilder:
@@ -101,7 +103,7 @@ def _ending_versions() -> PanelBuilder:
         ),
         columns=(
             Column(name="version", title="Version"),
-            Column(name="Value", title="Ends in", unit="dtdurations", decimals=0, thresholds=_countdown(30, 90)),
+            Column(name="Value", title="Ends in", unit=looks.AGE, thresholds=_countdown(30, 90)),
         ),
         worst="Ends in",
         is_descending=False,
@@ -145,8 +147,7 @@ def _restrictions() -> PanelBuilder:
             Column(
                 name="Value",
                 title="Ends in",
-                unit="dtdurations",
-                decimals=0,
+                unit=looks.AGE,
                 mapping=looks.words({NO_END: ("none named", looks.BAD)}),
             ),
             queries.WABA_COLUMN,
@@ -184,8 +185,8 @@ def _tokens() -> PanelBuilder:
             Column(name="token", title="Token", links=PROBES),
             Column(name="Value #A", title="Valid", mapping=looks.yes_no("yes", "INVALID"), width=100),
             Column(name="type", title="Type"),
-            Column(name="Value #C", title="Ends in", unit="dtdurations", decimals=0),
-            Column(name="Value #D", title="Data access ends in", unit="dtdurations", decimals=0),
+            Column(name="Value #C", title="Ends in", unit=looks.AGE),
+            Column(name="Value #D", title="Data access ends in", unit=looks.AGE),
         ),
         worst="Valid",
         is_descending=False,
@@ -289,11 +290,10 @@ def _ends() -> PanelBuilder:
             Column(
                 name="Value #A",
                 title="Ends in",
-                unit="dtdurations",
-                decimals=0,
+                unit=looks.AGE,
                 thresholds=_countdown(30, 90),
             ),
-            Column(name="Value #B", title="Checked ago", unit="s", decimals=0),
+            Column(name="Value #B", title="Checked ago", unit=looks.AGE),
         ),
         worst="Ends in",
         is_descending=False,

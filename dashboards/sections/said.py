@@ -76,7 +76,7 @@ def panel() -> PanelBuilder:
             Column(name="Value #A", title="Severity", mapping=looks.words(_SEVERITIES), width=110),
             Column(name="about", title="About", width=160),
             Column(name="said", title="Meta says"),
-            Column(name="Value #B", title="For", unit="s", decimals=0),
+            Column(name="Value #B", title="For", unit=looks.AGE),
             queries.WABA_COLUMN,
         ),
         worst="Severity",

@@ -71,7 +71,7 @@ def _alerts() -> PanelBuilder:
         Query(expr=f"sum by (state) ({every_alert()})", legend="{{state}}"),
         Query(expr=f"sum by (overlay) (wamon_alerts_held{{{TARGET}}})", legend="held: {{overlay}}"),
         Query(expr=f"sum(wamon_silences{{{TARGET}}})", legend="silences"),
-        unit="short",
+        unit=looks.COUNT,
         size=(HALF, MIDDLE),
     )
 
@@ -89,7 +89,7 @@ def _transitions() -> PanelBuilder:
             expr=f"sum by (kind) (increase(wamon_alert_transitions_total{{{TARGET}}}[$__rate_interval]))",
             legend="{{kind}}",
         ),
-        unit="short",
+        unit=looks.COUNT,
         size=(HALF, MIDDLE),
     )
 
@@ -108,7 +108,7 @@ def _modes() -> PanelBuilder:
         columns=(
             Column(name="alertname", title="Alert", links=(RUNBOOK_LINK,)),
             Column(name="mode", title="Told by", width=110),
-            Column(name="Value", title="Instances", unit="short", width=90),
+            Column(name="Value", title="Instances", unit=looks.COUNT, width=90),
         ),
         worst="Alert",
         is_descending=False,
@@ -138,7 +138,7 @@ def _notifications() -> PanelBuilder:
             expr=f"sum by (outcome) (increase(wamon_notification_edits_total{{{TARGET}}}[$__rate_interval]))",
             legend="edits: {{outcome}}",
         ),
-        unit="short",
+        unit=looks.COUNT,
     )
 
 
@@ -177,22 +177,29 @@ def _outbox() -> PanelBuilder:
 
 
 def _elsewhere() -> PanelBuilder:
-    pushes = f"sum by (peer, outcome) (increase(wamon_alertmanager_pushes_total{{{TARGET}}}[$__rate_interval]))"
-    actions = f"sum by (action, outcome) (increase(wamon_slack_actions_total{{{TARGET}}}[$__rate_interval]))"
+    pushes, actions = (
+        queries.busiest_lines(
+            MOST_LINES, f"sum by ({by}) (increase({counter}{{{TARGET}}}[$__rate_interval]))", counter, TARGET, by
+        )
+        for counter, by in (
+            ("wamon_alertmanager_pushes_total", "peer, outcome"),
+            ("wamon_slack_actions_total", "action, outcome"),
+        )
+    )
     heartbeat = queries.since("wamon_heartbeat_last_success_timestamp_seconds")
     return lines(
         About(
             title="Alertmanager, Slack's buttons, the heartbeat",
             shows="Requests with alerts to each Alertmanager and buttons that people pressed in Slack, between two "
-            "points by outcome; and how many minutes ago the outgoing heartbeat last arrived.",
+            "points by outcome; and how long ago the outgoing heartbeat last arrived.",
             source=Source.DAEMON,
             act="rejected pushes: Alertmanager's version or wamon's labels; refused buttons: somebody not on the list.",
             missing="neither Alertmanager nor Slack's buttons nor a heartbeat are configured.",
             runbooks=("WamonNotifierFailing", "WamonWatchdog"),
         ),
-        Query(expr=f"topk({MOST_LINES}, {pushes})", legend="{{peer}}: {{outcome}}"),
-        Query(expr=f"topk({MOST_LINES}, {actions})", legend="{{action}}: {{outcome}}"),
-        Query(expr=f"{heartbeat} / 60", legend="heartbeat, minutes ago"),
-        unit="short",
+        Query(expr=pushes, legend="{{peer}}: {{outcome}}"),
+        Query(expr=actions, legend="{{action}}: {{outcome}}"),
+        Query(expr=heartbeat, legend="heartbeat, ago", unit="s"),
+        unit=looks.COUNT,
         size=(THIRD, MIDDLE),
     )

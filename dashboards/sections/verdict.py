@@ -21,15 +21,12 @@ from dashboards.panels import (
     figures,
     rows,
 )
-from dashboards.queries import BY_WABA, CAN_SEND, NUMBER, RATING, STATUS, TARGET, WABA
+from dashboards.queries import BOUNCING, BY_WABA, CAN_SEND, FAILING, NUMBER, RATING, STATUS, TARGET, WABA
 from wamon.core import vocabulary
 from wamon.core.vocabulary import OTHER, Grade
 
 MOST_ACCOUNTS: Final = 50
 OK, WARNING, CANNOT_SEE, CRITICAL = 1, 2, 3, 4
-# Of messages that fail on our side or Meta's, and of bounces: what a warning is, and what is critical.
-FAILING: Final = (0.05, 0.15)
-BOUNCING: Final = (0.03, 0.1)
 
 _ACCOUNT: Final = 'probe="account",waba_id=~"$waba"'
 # Of the numbers, their account, its business and the app.
@@ -119,22 +116,20 @@ def accounts() -> PanelBuilder:
                 ),
             ),
             queries.WABA_COLUMN,
-            Column(name="Value #C", title="Numbers", unit="short"),
-            Column(name="Value #D", title="Blocked", unit="short", thresholds=_one_is_bad()),
-            Column(name="Value #E", title="RED", unit="short", thresholds=_one_is_bad()),
+            Column(name="Value #C", title="Numbers", unit=looks.COUNT),
+            Column(name="Value #D", title="Blocked", unit=looks.COUNT, thresholds=_one_is_bad()),
+            Column(name="Value #E", title="RED", unit=looks.COUNT, thresholds=_one_is_bad()),
             Column(
                 name="Value #F",
                 title="Failed in 24 h",
-                unit="percentunit",
-                decimals=1,
+                unit=looks.SHARE,
                 thresholds=steps(FAILING),
             ),
             Column(
                 name="Value #G",
                 title="Last answer of Meta",
-                unit="s",
-                decimals=0,
-                thresholds=looks.thresholds((900, looks.UNKNOWN), base="transparent"),
+                unit=looks.AGE,
+                thresholds=looks.thresholds((900, looks.UNKNOWN), base=looks.CLEAR),
             ),
         ),
         worst="Verdict",
@@ -156,11 +151,11 @@ def words() -> Mapping:
 def steps(of: tuple[float, float]) -> Thresholds:
     """The colours of a ratio in a table."""
     warning, critical = of
-    return looks.thresholds((warning, looks.WATCH), (critical, looks.BAD), base="transparent")
+    return looks.thresholds((warning, looks.WATCH), (critical, looks.BAD), base=looks.CLEAR)
 
 
 def _one_is_bad() -> Thresholds:
-    return looks.thresholds((1, looks.BAD), base="transparent")
+    return looks.thresholds((1, looks.BAD), base=looks.CLEAR)
 
 
 def _numbers(flags: str) -> str:

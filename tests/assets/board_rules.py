@@ -8,6 +8,14 @@ from typing import Any, Final, TypeAlias
 
 from tests.assets.boards import OVER_TIME, PROMETHEUS, ROOT, STEMS, Board, Panel, Query, objects, references
 from tests.assets.known_metrics import known_labels, of_various_targets, state_families
+from tests.assets.panel_looks import (
+    colours_only_what_was_checked,
+    gives_colours_a_meaning,
+    has_units,
+    keeps_the_words_of_states,
+    rounds_as_people_read,
+    says_what_is_missing,
+)
 from tests.assets.promql import (
     LIMITS,
     RATES,
@@ -19,6 +27,7 @@ from tests.assets.promql import (
     PromqlError,
     Selector,
     Subquery,
+    moves,
     parse,
     selectors,
     walk,
@@ -39,8 +48,6 @@ SCHEMA_VERSIONS: Final = range(36, 40)
 LEAST_DESCRIPTION: Final = 60
 # Each panel says where its values come from and how old they may be, and what one does about them.
 TOLD: Final = ("Source: ", "What to do: ")
-COLOURED: Final = frozenset({"stat", "gauge", "bargauge", "state-timeline", "status-history"})
-WITHOUT_UNIT: Final = frozenset({"text", "state-timeline", "status-history", "annolist", "dashlist"})
 WITHOUT_QUERIES: Final = frozenset({"text", "dashlist"})
 WITH_STATES: Final = frozenset({"state-timeline", "status-history", "table", "stat"})
 RUNBOOKS: Final = ROOT / "docs" / "runbooks"
@@ -97,6 +104,14 @@ def has_its_variables(board: Board) -> Iterator[str]:
     for each in board.variables.values():
         if each.type == "query" and each.raw.get("refresh") not in (1, 2):
             yield f"variable {each.name} never looks again"
+
+
+def lets_no_strangers_in(board: Board) -> Iterator[str]:
+    """All jobs and instances are those that are listed: others have series of the same names, as `up`."""
+    for name in ("job", "instance"):
+        variable = board.variables.get(name)
+        if variable is not None and variable.raw.get("allValue"):
+            yield f"variable {name}: All is {variable.raw['allValue']!r}"
 
 
 def names_no_data_source(board: Board) -> Iterator[str]:
@@ -160,30 +175,6 @@ def explains_panels(board: Board) -> Iterator[str]:
         yield from (f"{panel.title}: no {each!r}" for each in TOLD if each not in description)
 
 
-def has_units(board: Board) -> Iterator[str]:
-    for panel in board.panels:
-        if panel.type not in WITHOUT_UNIT and not panel.defaults.get("unit") and not _other_unit(panel):
-            yield f"{panel.title}: no unit"
-
-
-def _other_unit(panel: Panel) -> bool:
-    """A table has units by column, a heat map at its axis."""
-    return bool(panel.overrides.get("unit") or (panel.options.get("yAxis") or {}).get("unit"))
-
-
-def gives_colours_a_meaning(board: Board) -> Iterator[str]:
-    for panel in board.panels:
-        is_plain = panel.defaults.get("color", {}).get("mode") == "fixed" or panel.options.get("colorMode") == "none"
-        if panel.type in COLOURED and not is_plain and not _has_meaning(panel):
-            yield f"{panel.title}: colours without thresholds or mappings"
-
-
-def _has_meaning(panel: Panel) -> bool:
-    thresholds = [panel.defaults.get("thresholds") or {}, *panel.overrides.get("thresholds", ())]
-    mappings = [panel.defaults.get("mappings") or [], *panel.overrides.get("mappings", ())]
-    return any(each.get("steps") for each in thresholds) or any(mappings)
-
-
 def shows_states_as_states(board: Board) -> Iterator[str]:
     """The state itself is no line; how many are in it may be one."""
     states = state_families()
@@ -219,9 +210,20 @@ def sorts_tables_and_links_them(board: Board) -> Iterator[str]:
 
 
 def _is_sorted(panel: Panel) -> bool:
-    shown = {*(panel.columns or ("Value",)), *panel.overrides.get("displayName", ())}
+    """By a column that is seen; a table does not sort by one that it hides, its rows must come in that order."""
+    hidden = {name for name, look in panel.looks if look.get("custom.hidden")}
+    titles = {look.get("displayName", name) for name, look in panel.looks if name in hidden}
+    columns = {*(panel.columns or ("Value",))}
+    before = [each for rows in _transformations(panel, "sortBy") for each in rows["sort"]]
+    if before:
+        return all(each["field"] in columns for each in before) and not panel.options.get("sortBy")
+    shown = {*columns - hidden, *panel.overrides.get("displayName", ())} - titles
     sorted_by = panel.options.get("sortBy") or []
     return bool(sorted_by) and all(each["displayName"] in shown for each in sorted_by)
+
+
+def _transformations(panel: Panel, kind: str) -> Iterator[Mapping[str, Any]]:
+    return (each["options"] for each in panel.raw.get("transformations") or () if each["id"] == kind)
 
 
 def has_links_that_lead_somewhere(board: Board) -> Iterator[str]:
@@ -357,7 +359,9 @@ def has_windows_that_follow_the_zoom(board: Board) -> Iterator[str]:
         if panel.type not in OVER_TIME or query.is_instant:
             continue
         for node in walk(query.tree):
-            if isinstance(node, Call) and node.function in RATES and _window(node) != "__rate_interval":
+            if not isinstance(node, Call) or node.function not in RATES or not moves(node):
+                continue
+            if _window(node) != "__rate_interval":
                 yield f"{panel.title}: {node.function} over {_window(node)}"
 
 
@@ -377,6 +381,16 @@ def asks_as_it_shows(board: Board) -> Iterator[str]:
                 yield f"{panel.title}: a table over a range"
             if panel.type == "table" and query.raw.get("format") != "table":
                 yield f"{panel.title}: a table of series"
+
+
+def draws_the_same_lines_throughout(board: Board) -> Iterator[str]:
+    """Who is worst is asked for once, not at each point: else every line that ever was among them is drawn."""
+    for panel, query in _readable(board):
+        if query.is_instant:
+            continue
+        for node in walk(query.tree):
+            if isinstance(node, Aggregate) and node.operator in LIMITS and moves(node):
+                yield f"{panel.title}: {query.name} has another {node.operator} at each point"
 
 
 def draws_few_lines(board: Board) -> Iterator[str]:
@@ -445,12 +459,17 @@ def _is_scalar(node: Node) -> bool:
 RULES: Final[tuple[Rule, ...]] = (
     is_imported_as_it_is,
     has_its_variables,
+    lets_no_strangers_in,
     names_no_data_source,
     has_annotations_of_transitions,
     has_few_panels,
     has_panels_apart,
     explains_panels,
     has_units,
+    rounds_as_people_read,
+    says_what_is_missing,
+    colours_only_what_was_checked,
+    keeps_the_words_of_states,
     gives_colours_a_meaning,
     shows_states_as_states,
     sorts_tables_and_links_them,
@@ -462,5 +481,6 @@ RULES: Final[tuple[Rule, ...]] = (
     knows_its_variables,
     has_windows_that_follow_the_zoom,
     asks_as_it_shows,
+    draws_the_same_lines_throughout,
     draws_few_lines,
 )

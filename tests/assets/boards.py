@@ -105,6 +105,15 @@ class Panel:
         return found
 
     @property
+    def looks(self) -> list[tuple[Any, Mapping[str, Any]]]:
+        """What is said of single fields, each with which they are, and its properties by name."""
+        found = (self.raw.get("fieldConfig") or {}).get("overrides") or ()
+        return [
+            ((each.get("matcher") or {}).get("options"), {one["id"]: one.get("value") for one in each["properties"]})
+            for each in found
+        ]
+
+    @property
     def options(self) -> Mapping[str, Any]:
         return dict(self.raw.get("options") or {})
 

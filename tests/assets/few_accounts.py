@@ -176,6 +176,83 @@ def alerts() -> Samples:
     )
 
 
+def ranked(
+    name: str, rating: str = "GREEN", status: str = "CONNECTED", sends: str = "AVAILABLE", failing: float | None = None
+) -> Samples:
+    """A number of which this is told; `was` before a word says that it is not known now."""
+    number = {"waba_id": RANKED, "phone_number_id": name}
+    found: Samples = {}
+    for metric, label, told in (("quality_rating", "rating", rating), ("status", "status", status)):
+        now, was = ("UNKNOWN", told.removeprefix("was ")) if told.startswith("was ") else (told, "")
+        found |= series(f"whatsapp_phone_number_{metric}", **number, **{label: now})
+        if was:
+            found |= series(f"whatsapp_phone_number_last_known_{metric}", **number, **{label: was})
+    if rating != "GREEN":
+        found |= series("whatsapp_phone_number_quality_rating", 0.0, **number, rating="GREEN")
+    found |= series("whatsapp_phone_number_can_send", **number, state=sends)
+    if failing is not None:
+        found |= series("whatsapp_message_failure_ratio", failing, **number, window="24h")
+    return found
+
+
+RANKED: Final = "500"
+# Numbers by how bad it is, the worst first: each is as bad as a lesser trouble can be, then only what it is.
+RANKS: Final[tuple[tuple[str, Samples], ...]] = (
+    ("stops and more", ranked("a", "RED", "BANNED", "BLOCKED", 1.0)),
+    ("stops", ranked("b", sends="BLOCKED")),
+    ("stopped before it became unknown", ranked("c", status="was BANNED")),
+    ("RED and more", ranked("d", "RED", "FLAGGED", "LIMITED", 1.0)),
+    ("RED", ranked("e", "RED")),
+    ("RED before it became unknown", ranked("f", "was RED")),
+    ("fails and more", ranked("g", "YELLOW", "FLAGGED", "LIMITED", 1.0)),
+    ("fails", ranked("h", failing=0.151)),
+    ("limited twice and more", ranked("i", "YELLOW", "FLAGGED", "LIMITED", 0.15)),
+    ("limited", ranked("j", status="FLAGGED")),
+    ("YELLOW and more", ranked("k", "YELLOW", "UNKNOWN", "UNKNOWN", 0.15)),
+    ("YELLOW", ranked("l", "YELLOW")),
+    ("fails a little", ranked("m", failing=0.051)),
+    ("unknown altogether", ranked("n", "UNKNOWN", "UNKNOWN", "UNKNOWN", 0.05)),
+    ("unknown", ranked("o", sends="UNKNOWN")),
+    ("fails hardly", ranked("p", failing=0.05)),
+    ("well", ranked("q")),
+)
+EQUALLY_BAD: Final = (("b", "c"), ("e", "f"))
+
+
+def only_told_by_webhooks() -> Samples:
+    """An account and its number that no poll has seen."""
+    found = series("whatsapp_webhook_last_event_timestamp_seconds", NOW, waba_id="600", field="messages")
+    return found | series("whatsapp_message_statuses_total", waba_id="600", phone_number_id="6001", status="sent")
+
+
+def vanished() -> Samples:
+    """An account and its number of which nothing is told any more."""
+    found = series("whatsapp_waba_info", waba_id="601", name="Bygone")
+    found |= series(
+        "whatsapp_phone_number_info", waba_id="601", phone_number_id="6011", display_phone_number="+1 555 0100"
+    )
+    return {key: (values[0], None, None) for key, values in found.items()}
+
+
+def taking_turns() -> Samples:
+    """Accounts whose messages fail: ten of them most in each minute, and other ten in the next."""
+    found: Samples = {}
+    for place in range(30):
+        bad = tuple(0.5 + place / 1000 if place // 10 == minute else 0.1 for minute in range(MINUTES))
+        (key,) = series("waba:whatsapp_message_failures:ratio1h", waba_id=f"{700 + place}")
+        found[key] = bad
+    return found
+
+
+def strangers() -> Samples:
+    """Another process that Prometheus scrapes, down and large."""
+    placed = 'job="node",instance="node:9100"'
+    return {
+        f"up{{{placed}}}": (0.0,) * MINUTES,
+        f"process_resident_memory_bytes{{{placed}}}": (1e15,) * MINUTES,
+    }
+
+
 def probes_of_no_account() -> Samples:
     found: Samples = {}
     for probe in ({"probe": "token", "token": "main"}, {"probe": "app", "app_id": "7"}):
@@ -203,4 +280,8 @@ def everything() -> Samples:
     found: Samples = series("up") | series("wamon_build_info", version="1")
     for _, samples, _ in VERDICTS:
         found |= samples
+    for _, samples in RANKS:
+        found |= samples
+    found |= only_told_by_webhooks() | vanished() | taking_turns() | strangers()
+    found |= series("process_resident_memory_bytes", 1e8)
     return found | what_meta_says() | flows() | restrictions() | alerts() | probes_of_no_account()

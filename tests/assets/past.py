@@ -115,11 +115,13 @@ def _remember(openmetrics: str, folder: Path, data: Path) -> None:
 def _evaluate(rules: Path, url: str, span: Span, made: Path) -> None:
     begins, ends = (str(round(at.timestamp())) for at in (span.begins_at, span.ends_at))
     options = (f"--url={url}", f"--start={begins}", f"--end={ends}", f"--output-dir={made}", "--eval-interval=1m")
-    _promtool("tsdb", "create-blocks-from", "rules", *options, str(rules))
+    # By its name alone: at which second of each minute a group is evaluated hangs on the path that promtool is given.
+    _promtool("tsdb", "create-blocks-from", "rules", *options, rules.name, folder=rules.parent)
 
 
-def _promtool(*arguments: str) -> None:
-    ran = subprocess.run([require_tool("promtool"), *arguments], capture_output=True, text=True, timeout=120)
+def _promtool(*arguments: str, folder: Path | None = None) -> None:
+    command = [require_tool("promtool"), *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 

@@ -6,7 +6,7 @@ read as a string, a duration or a number where one of these stands. What Prometh
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 AGGREGATES: Final = frozenset(
@@ -48,11 +48,15 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Series of one metric; `window` is what stands in brackets behind it, "" for none."""
+    """Series of one metric; `window` is what stands in brackets behind it, "" for none.
+
+    What is pinned is asked for at one moment, whichever moment it is evaluated for.
+    """
 
     name: str
     matchers: tuple[Matcher, ...] = ()
     window: str = ""
+    is_pinned: bool = False
 
     def matches(self, label: str, value: str) -> bool:
         """Whether it asks for this label by a regular expression of exactly this text."""
@@ -99,6 +103,7 @@ class Subquery:
 
     inner: "Node"
     window: str
+    is_pinned: bool = False
 
 
 Node: TypeAlias = Selector | Literal | Call | Aggregate | Binary | Subquery
@@ -128,6 +133,24 @@ def walk(node: Node) -> Iterator[Node]:
 
 def selectors(node: Node) -> tuple[Selector, ...]:
     return tuple(each for each in walk(node) if isinstance(each, Selector))
+
+
+def moves(node: Node) -> bool:
+    """Whether it may be something else at another moment of the time shown."""
+    match node:
+        case Selector() | Subquery() if node.is_pinned:
+            return False
+        case Selector():
+            return True
+        case Subquery(inner):
+            return moves(inner)
+        case Call(function, inner):
+            return function == "time" or any(map(moves, inner))
+        case Aggregate(_, inner):
+            return any(map(moves, inner))
+        case Binary(_, left, right):
+            return moves(left) or moves(right)
+    return False
 
 
 def names_in(expr: str) -> set[str]:
@@ -199,6 +222,8 @@ class _Parser:
                 if self._word() == "(":
                     self._expect("(")
                     self._expect(")")
+                if isinstance(node, Selector | Subquery):
+                    node = replace(node, is_pinned=True)
             else:
                 node = self._in_brackets(node)
         return node

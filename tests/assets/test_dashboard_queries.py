@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -170,6 +171,24 @@ def test_large_fleet_has_an_answer_to_nearly_every_query(large_fleet: Viewer) ->
     answered = [bool(large_fleet.found(board, query, [large_fleet.past.span.ends_at])) for board, _, query in QUERIES]
 
     assert sum(answered) > ANSWERED_SHARE * len(answered)
+
+
+# --- how the past is made ---------------------------------------------------------------------------------------------
+
+
+def test_rules_are_evaluated_at_the_same_seconds_in_every_past(tmp_path: Path) -> None:
+    file = tmp_path / "moment.rules.yml"
+    file.write_text("groups: [{name: moment, rules: [{record: 'a:moment:now', expr: time()}]}]\n", encoding="utf-8")
+    span = Span(begins_at=START, ends_at=START + timedelta(minutes=5))
+    text = "\n".join([*(f"x 1 {START.timestamp() + 60 * minute:.3f}" for minute in range(6)), "# EOF", ""])
+
+    moments = []
+    for _ in range(3):
+        with past(text, span, rules=[file]) as remembered:
+            moments.append([each.values for each in remembered.range("a:moment:now")])
+
+    assert moments[0] != []
+    assert moments == moments[:1] * 3
 
 
 # --- how variables are read -------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, Final
 
@@ -13,8 +13,11 @@ from tests.assets.boards import Board, Panel, boards, filled_in
 from tests.assets.few_accounts import (
     CANNOT_SEE,
     DAY,
+    EQUALLY_BAD,
     MINUTES,
     OK,
+    RANKED,
+    RANKS,
     VERDICTS,
     Samples,
     everything,
@@ -32,12 +35,13 @@ FLEET: Final = BOARDS["wamon-fleet"]
 NUMBER: Final = BOARDS["wamon-number"]
 TABLES: Final = tuple((board, panel) for board in BOARDS.values() for panel in board.panels if panel.type == "table")
 GRID_WIDTH: Final = 24
+SPAN: Final = Span(begins_at=START, ends_at=START + timedelta(minutes=MINUTES - 1))
+OTHER_INSTANCE: Final = "other:9877"
 
 
 @pytest.fixture(scope="module")
 def viewer() -> Iterator[Viewer]:
-    span = Span(begins_at=START, ends_at=START + timedelta(minutes=MINUTES - 1))
-    with past(written(everything()), span) as remembered:
+    with past(written(everything()), SPAN) as remembered:
         yield Viewer(remembered)
 
 
@@ -93,7 +97,83 @@ def test_only_ok_is_drawn_as_well() -> None:
     assert {step["color"] for step in panel.defaults["thresholds"]["steps"]}.isdisjoint({colours[str(OK)]})
 
 
+# --- whom a board is about --------------------------------------------------------------------------------------------
+
+
+def offered(viewer: Viewer, name: str, label: str, **chosen: str) -> dict[str, str | None]:
+    """The choices of a variable of the board of one number, by value, each with the words that are shown for it."""
+    variable = NUMBER.variables[name]
+    expr = filled_in(variable.expr, {**viewer.values(NUMBER), **chosen})
+    found = viewer.past.instant(expr.removeprefix("query_result(").removesuffix(")"))
+    return {value: each.labels.get(label) for each in found for value in [each.labels[IDENTITY[name]]]}
+
+
+IDENTITY: Final = {"waba": "waba_id", "phone": "phone_number_id", "instance": "instance"}
+
+
+def test_accounts_that_only_webhooks_or_the_past_know_can_be_chosen(viewer: Viewer) -> None:
+    wabas = offered(viewer, "waba", "name")
+
+    assert (wabas["600"], wabas["601"], wabas["120"]) == (None, "Bygone", None)
+    assert set(viewer.choices(NUMBER, "waba")) == wabas.keys()
+
+
+def test_numbers_that_only_webhooks_or_the_past_know_can_be_chosen(viewer: Viewer) -> None:
+    numbers = offered(viewer, "phone", "display_phone_number", waba=".*")
+
+    assert (numbers["6001"], numbers["6011"]) == (None, "+1 555 0100")
+    assert set(viewer.choices(NUMBER, "phone")) == numbers.keys()
+
+
+def test_a_wamon_that_is_down_can_be_chosen_however_little_time_is_shown(viewer: Viewer) -> None:
+    assert offered(viewer, "instance", "instance", __range="1s").keys() == {TARGET["instance"], "gone:9877"}
+
+
+def test_whoever_else_is_scraped_is_left_out(viewer: Viewer) -> None:
+    board = BOARDS["wamon-daemon"]
+
+    values = viewer.values(board)
+    memory = viewer.found(board, board.panel("Size of the database and memory").queries[1], ())
+
+    assert (values["job"], values["instance"]) == (TARGET["job"], f"gone:9877|{TARGET['instance']}")
+    assert [set(each.values.values()) for each in memory] == [{1e8}]
+
+
 # --- what is ranked ---------------------------------------------------------------------------------------------------
+
+
+def test_worse_numbers_come_before_better_ones(viewer: Viewer) -> None:
+    panel = FLEET.panel("Worst numbers first")
+
+    badness = {each.labels["phone_number_id"]: value(each) for each in rows(viewer, FLEET, panel.title, waba=RANKED)}
+
+    names = [next(iter(samples)).partition('phone_number_id="')[2][0] for _, samples in RANKS]
+    assert sorted(badness) == sorted(names)
+    for worse, better in pairwise(names):
+        if (worse, better) in EQUALLY_BAD:
+            assert badness[worse] == badness[better]
+        else:
+            assert badness[worse] > badness[better], (worse, better)
+    assert badness["q"] == 0
+
+
+def test_worst_numbers_are_in_an_order_that_is_not_shown() -> None:
+    panel = FLEET.panel("Worst numbers first")
+
+    (order,) = (each["options"] for each in panel.raw["transformations"] if each["id"] == "sortBy")
+    hidden = [name for name, look in panel.looks if look.get("custom.hidden")]
+
+    assert order["sort"] == [{"field": "Value #A", "desc": True}]
+    assert hidden == ["Value #A"]
+
+
+def test_lines_are_of_the_same_ten_accounts_from_begin_to_end(viewer: Viewer) -> None:
+    panel = FLEET.panel("The 10 accounts that fail most")
+
+    found = viewer.found(FLEET, panel.queries[0], ())
+
+    assert {each.labels["waba_id"] for each in found} == {f"{720 + place}" for place in range(10)}
+    assert {len(each.values) for each in found} == {MINUTES}
 
 
 def test_the_worst_of_what_meta_says_comes_first(viewer: Viewer) -> None:
@@ -190,8 +270,7 @@ def test_every_alert_that_only_prometheus_judges_is_asked_for(stem: str, title: 
 def test_link_of_a_row_carries_no_account_but_the_rows_own(board: Board, panel: Panel) -> None:
     urls = [str(link["url"]) for link in panel.links]
 
-    # All of what the board of one number shows is about the number that is chosen.
-    stuck = [url for url in urls if "${waba:" in url or "${phone:" in url] if board is not NUMBER else []
+    stuck = [url for url in urls if "${waba:" in url or "${phone:" in url]
 
     assert stuck == []
 
@@ -234,6 +313,29 @@ def test_rates_by_the_minute_say_so() -> None:
     units = {panel.title: panel.defaults["unit"] for panel in by_minute if panel.type == "timeseries"}
 
     assert units == {"Probe runs by outcome": "opm", "Graph requests by answer": "reqpm"}
+
+
+@pytest.mark.parametrize(
+    ("stem", "title", "units"),
+    [
+        ("wamon-webhooks", "Commits to the ledger", {"C": "cps"}),
+        ("wamon-webhooks", "Answering webhooks", {"C": "none"}),
+        ("wamon-daemon", "Alertmanager, Slack's buttons, the heartbeat", {"C": "s"}),
+        ("wamon-daemon", "Last turn of the scheduler", {"B": "s"}),
+    ],
+)
+def test_what_is_measured_otherwise_has_its_own_unit(stem: str, title: str, units: dict[str, str]) -> None:
+    panel = BOARDS[stem].panel(title)
+
+    assert {name: look["unit"] for name, look in panel.looks if "unit" in look} == units
+    assert {look["decimals"] for _, look in panel.looks if "unit" in look} == {2}
+    assert panel.defaults["unit"] not in units.values()
+
+
+def test_marks_say_that_they_are_of_all_accounts() -> None:
+    names = {each.name for board in BOARDS.values() for each in board.annotations}
+
+    assert names == {f"Alerts {what} (any account)" for what in ("opened", "raised", "closed")}
 
 
 @pytest.mark.parametrize(
@@ -287,28 +389,56 @@ def test_subscriptions_come_before_what_is_odd() -> None:
 
 
 @pytest.fixture(scope="module")
-def doubled() -> Iterator[Viewer]:
-    """A small fleet each of whose series is there twice, as where two Prometheus write to one place."""
+def small_fleet() -> list[str]:
+    """The samples of a small fleet, and what the rules record of it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fleet, "WABAS", 4)
         patch.setattr(fleet, "TOKENS", 2)
         text = fleet.scrapes(START, every=timedelta(minutes=1), count=MINUTES)
-    span = Span(begins_at=START, ends_at=START + timedelta(minutes=MINUTES - 1))
-    with past(text, span, rules=rule_files()) as once:
+    with past(text, SPAN, rules=rule_files()) as once:
         recorded = once.range('{__name__=~".+:.+"}')
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     for each in recorded:
         labels = ",".join(f'{label}="{told}"' for label, told in each.labels.items() if label != "__name__")
         lines += [f"{each.labels['__name__']}{{{labels}}} {one!r} {at:.3f}" for at, one in each.values.items()]
-    again = [line.replace("{", '{replica="b",', 1) for line in lines]
-    with past("\n".join([*lines, *again, "# EOF", ""]), span) as remembered:
+    return lines
+
+
+@pytest.fixture(scope="module")
+def doubled(small_fleet: list[str]) -> Iterator[Viewer]:
+    """Each series is there twice, as where two Prometheus write to one place."""
+    again = [line.replace("{", '{replica="b",', 1) for line in small_fleet]
+    with past("\n".join([*small_fleet, *again, "# EOF", ""]), SPAN) as remembered:
         yield Viewer(remembered)
 
 
-@pytest.mark.parametrize(
-    "board", [each for each in BOARDS.values() if each is not NUMBER], ids=lambda board: board.stem
-)
+@pytest.fixture(scope="module")
+def watched_twice(small_fleet: list[str]) -> Iterator[Viewer]:
+    """Two wamons watch the same accounts."""
+    again = [line.replace(TARGET["instance"], OTHER_INSTANCE, 1) for line in small_fleet]
+    with past("\n".join([*small_fleet, *again, "# EOF", ""]), SPAN) as remembered:
+        yield Viewer(remembered)
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=lambda board: board.stem)
 def test_no_join_breaks_where_series_are_there_twice(board: Board, doubled: Viewer) -> None:
     for panel in board.panels:
         for query in panel.queries:
             doubled.found(board, query, [doubled.past.span.ends_at])
+
+
+@pytest.mark.parametrize("panel", NUMBER.panels, ids=lambda panel: panel.title)
+def test_board_of_one_number_tells_each_thing_once(panel: Panel, watched_twice: Viewer) -> None:
+    both = watched_twice.values(NUMBER)
+    assert both["instance"] == "|".join(sorted((TARGET["instance"], OTHER_INSTANCE)))
+
+    for query in panel.queries:
+        ask = watched_twice.past.instant if query.is_instant else watched_twice.past.range
+        of_one = ask(filled_in(query.expr, {**both, "instance": TARGET["instance"]}))
+        of_both = ask(filled_in(query.expr, both))
+        assert sorted(map(told, of_both)) == sorted(map(told, of_one))
+
+
+def told(found: Series) -> str:
+    """What a series says, but for who says it."""
+    return repr((sorted({**found.labels, "instance": ""}.items()), sorted(found.values.items())))

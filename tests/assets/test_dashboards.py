@@ -14,7 +14,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from tests.assets import board_rules
+from tests.assets import board_rules, panel_looks
 from tests.assets.board_rules import RULES, Rule, expressions, is_bounded
 from tests.assets.boards import DASHBOARDS, PROMETHEUS, ROOT, STEMS, Board, boards, filled_in, references
 from tests.assets.known_metrics import families, family_of, known_labels, read_by_rules
@@ -132,6 +132,7 @@ SENTENCE: Final = (
 )
 
 
+NO_SERIES: Final = "No series: nobody has sent a message."
 ADVICE: Final = "How many messages there are in a second. What to do: look at the codes of the number."
 
 
@@ -159,7 +160,7 @@ def panel(number: int, kind: str, title: str, expr: str, **more: Any) -> dict[st
                 "format": "table" if is_table else "time_series",
             }
         ],
-        "fieldConfig": {"defaults": {"unit": "short"}, "overrides": []},
+        "fieldConfig": {"defaults": {"unit": "mps", "noValue": NO_SERIES}, "overrides": []},
         "options": {},
         **more,
     }
@@ -168,7 +169,11 @@ def panel(number: int, kind: str, title: str, expr: str, **more: Any) -> dict[st
 def sound() -> dict[str, Any]:
     """A small board that no rule complains of."""
     link = {"title": "number", "url": f"/d/wamon-number?${{__url_time_range}}&{KEPT}"}
-    colours = {"mappings": [{"type": "value", "options": {"RED": {"color": "red"}}}]}
+    colours = {
+        "noValue": NO_SERIES,
+        "color": {"mode": "fixed"},
+        "mappings": [{"type": "value", "options": {"RED": {"color": "red"}}}],
+    }
     transitions = f"sum(changes(wamon_alert_transitions_total{{{FILTER}}}[$__rate_interval])) > 0"
     return {
         "id": None,
@@ -199,7 +204,7 @@ def sound() -> dict[str, Any]:
                 options={"sortBy": [{"displayName": "Value", "desc": True}]},
                 transformations=[{"id": "filterFieldsByName", "options": {"include": {"names": ["Value"]}}}],
                 fieldConfig={
-                    "defaults": {"unit": "percentunit"},
+                    "defaults": {"unit": "percentunit", "decimals": 1, "noValue": NO_SERIES},
                     "overrides": [{"matcher": {}, "properties": [{"id": "links", "value": [link]}]}],
                 },
             ),
@@ -207,7 +212,8 @@ def sound() -> dict[str, Any]:
                 3,
                 "state-timeline",
                 "Ratings",
-                f"topk(20, whatsapp_phone_number_quality_rating{{{NUMBERS}}} == 1)",
+                f"whatsapp_phone_number_quality_rating{{{NUMBERS}}} == 1 and "
+                f"topk(20, whatsapp_phone_number_quality_rating{{{NUMBERS}}} @ end())",
                 fieldConfig={"defaults": colours, "overrides": []},
             ),
         ],
@@ -264,6 +270,49 @@ def folded(raw: dict[str, Any]) -> None:
     )
 
 
+def brief(raw: dict[str, Any]) -> None:
+    """A figure whose panel does not say what it means that there is none."""
+    raw["panels"][0]["type"] = "stat"
+    raw["panels"][0]["fieldConfig"]["defaults"]["noValue"] = "-"
+
+
+def stat(first: str, colour_mode: str = "value") -> Callable[[dict[str, Any]], object]:
+    """A change to a figure that has this colour where it has no value."""
+
+    def change(raw: dict[str, Any]) -> None:
+        raw["panels"][0] |= {"type": "stat", "options": {"colorMode": colour_mode}}
+        raw["panels"][0]["fieldConfig"]["defaults"]["thresholds"] = {"steps": [{"value": None, "color": first}]}
+
+    return change
+
+
+def looking(which: int, *properties: dict[str, Any]) -> Callable[[dict[str, Any]], object]:
+    """A change of how a panel shows its values."""
+
+    def change(raw: dict[str, Any]) -> None:
+        overrides = raw["panels"][which]["fieldConfig"]["overrides"]
+        overrides.append({"matcher": {"id": "byName", "options": "Value"}, "properties": list(properties)})
+
+    return change
+
+
+def sorted_before(name: str) -> Callable[[dict[str, Any]], object]:
+    """A change to a table that has its rows from the start in the order of this field."""
+
+    def change(raw: dict[str, Any]) -> None:
+        raw["panels"][1]["options"] = {}
+        order = {"id": "sortBy", "options": {"sort": [{"field": name, "desc": True}]}}
+        raw["panels"][1]["transformations"].append(order)
+
+    return change
+
+
+def coloured_without_words(raw: dict[str, Any]) -> None:
+    del raw["panels"][2]["fieldConfig"]["defaults"]["mappings"]
+    raw["panels"][2]["fieldConfig"]["defaults"]["color"]["mode"] = "thresholds"
+
+
+DEFAULTS: Final = ("panels", 0, "fieldConfig", "defaults")
 LINK: Final = ("panels", 1, "fieldConfig", "overrides", 0, "properties", 0, "value", 0, "url")
 RATE: Final = f"sum(rate(wamon_probe_runs_total{{{FILTER}}}[5m]))"
 RATIO: Final = f"whatsapp_message_failure_ratio{{{NUMBERS}}}"
@@ -280,6 +329,8 @@ BROKEN: Final[tuple[tuple[Rule, Callable[[dict[str, Any]], object], str], ...]] 
     (board_rules.has_its_variables, put("panels", value=[]), "variable phone chooses nothing"),
     (board_rules.has_its_variables, put("templating", "list", 1, "type", value="datasource"), "2 variables for a data"),
     (board_rules.has_its_variables, put("templating", "list", 1, "refresh", value=0), "job never looks again"),
+    (board_rules.lets_no_strangers_in, put("templating", "list", 1, "allValue", value=".*"), "job: All is '.*'"),
+    (board_rules.lets_no_strangers_in, put("templating", "list", 2, "allValue", value=".+"), "instance: All is '.+'"),
     (
         board_rules.names_no_data_source,
         put("panels", 0, "datasource", value={"uid": "P1"}),
@@ -302,9 +353,47 @@ BROKEN: Final[tuple[tuple[Rule, Callable[[dict[str, Any]], object], str], ...]] 
     (board_rules.explains_panels, put("panels", 0, "description", value=SENTENCE[:-1]), "Messages: no description"),
     (board_rules.explains_panels, put("panels", 0, "description", value=ADVICE), "Messages: no 'Source: '"),
     (board_rules.explains_panels, folded, "Ratings: no description"),
-    (board_rules.has_units, take("panels", 0, "fieldConfig", "defaults", "unit"), "Messages: no unit"),
-    (board_rules.gives_colours_a_meaning, take("panels", 2, "fieldConfig", "defaults", "mappings"), "Ratings: colours"),
-    (board_rules.gives_colours_a_meaning, put("panels", 0, "type", value="stat"), "Messages: colours"),
+    (panel_looks.has_units, take("panels", 0, "fieldConfig", "defaults", "unit"), "Messages: no unit"),
+    (panel_looks.rounds_as_people_read, put(*DEFAULTS, value={"unit": "locale"}), "Messages: locale with None"),
+    (panel_looks.rounds_as_people_read, put(*DEFAULTS, value={"unit": "short"}), "Messages: unit short"),
+    (
+        panel_looks.rounds_as_people_read,
+        put("panels", 1, "fieldConfig", "defaults", "decimals", value=2),
+        "Worst numbers: percentunit with 2",
+    ),
+    (
+        panel_looks.rounds_as_people_read,
+        looking(1, {"id": "unit", "value": "dtdurations"}),
+        "Worst numbers, Value: dtdurations with None",
+    ),
+    (panel_looks.says_what_is_missing, put(*DEFAULTS, "noValue", value="0"), "Messages: nothing is said of no series"),
+    (panel_looks.says_what_is_missing, put("panels", 0, "type", value="stat"), "in large letters"),
+    (panel_looks.says_what_is_missing, brief, "Messages: nothing is said of no value"),
+    (panel_looks.colours_only_what_was_checked, stat("#4A90D9"), "Messages: no value is #4A90D9"),
+    (panel_looks.colours_only_what_was_checked, stat("transparent"), "Messages: no value is transparent"),
+    (panel_looks.colours_only_what_was_checked, stat("text", "background_solid"), "Messages: no value is text"),
+    (
+        panel_looks.colours_only_what_was_checked,
+        looking(1, {"id": "thresholds", "value": {"steps": [{"value": None, "color": "#A3123A"}]}}),
+        "Worst numbers: no value is #A3123A",
+    ),
+    (
+        panel_looks.keeps_the_words_of_states,
+        put("panels", 2, "fieldConfig", "defaults", "color", "mode", value="thresholds"),
+        "Ratings: a timeline with colours by thresholds",
+    ),
+    (
+        panel_looks.keeps_the_words_of_states,
+        put("panels", 2, "fieldConfig", "defaults", "thresholds", value={"steps": [{"color": "red"}]}),
+        "colours by fixed and ['red']",
+    ),
+    (
+        panel_looks.keeps_the_words_of_states,
+        take("panels", 2, "fieldConfig", "defaults", "mappings"),
+        "a timeline without words",
+    ),
+    (panel_looks.gives_colours_a_meaning, coloured_without_words, "Ratings: colours"),
+    (panel_looks.gives_colours_a_meaning, put("panels", 0, "type", value="stat"), "Messages: colours"),
     (
         board_rules.shows_states_as_states,
         put("panels", 2, "type", value="timeseries"),
@@ -316,6 +405,8 @@ BROKEN: Final[tuple[tuple[Rule, Callable[[dict[str, Any]], object], str], ...]] 
         put("panels", 1, "options", "sortBy", 0, "displayName", value="Ratio"),
         "not sorted",
     ),
+    (board_rules.sorts_tables_and_links_them, looking(1, {"id": "custom.hidden", "value": True}), "not sorted"),
+    (board_rules.sorts_tables_and_links_them, sorted_before("Badness"), "not sorted"),
     (board_rules.sorts_tables_and_links_them, put("panels", 1, "fieldConfig", "overrides", value=[]), "leads nowhere"),
     (board_rules.has_links_that_lead_somewhere, put(*LINK, value="/d/mine"), "no board mine"),
     (board_rules.has_links_that_lead_somewhere, put(*LINK, value=f"/d/wamon-number?{KEPT}"), "loses the time"),
@@ -373,6 +464,12 @@ BROKEN: Final[tuple[tuple[Rule, Callable[[dict[str, Any]], object], str], ...]] 
     (board_rules.asks_as_it_shows, put("panels", 0, "targets", 0, value={"instant": True}), "one moment over time"),
     (board_rules.asks_as_it_shows, put("panels", 1, "targets", 0, "instant", value=False), "a table over a range"),
     (board_rules.asks_as_it_shows, put("panels", 1, "targets", 0, "format", value="time_series"), "a table of series"),
+    (board_rules.draws_the_same_lines_throughout, asking(f"topk(3, {RATIO})"), "A has another topk at each point"),
+    (
+        board_rules.draws_the_same_lines_throughout,
+        asking(f"{RATIO} and bottomk(3, max_over_time({RATIO}[1h]))"),
+        "A has another bottomk at each point",
+    ),
     (board_rules.draws_few_lines, asking(RATIO), "Messages: A can have lines without end"),
 )
 
@@ -387,6 +484,14 @@ def test_sound_board_keeps_to(rule: Rule) -> None:
 )
 def test_broken_board_is_seen(rule: Rule, change: Callable[[dict[str, Any]], object], complaint: str) -> None:
     assert [each for each in complaints(rule, change) if complaint in each] != []
+
+
+def test_table_may_come_in_the_order_of_a_column_that_it_hides() -> None:
+    def change(raw: dict[str, Any]) -> None:
+        sorted_before("Value")(raw)
+        looking(1, {"id": "custom.hidden", "value": True})(raw)
+
+    assert complaints(board_rules.sorts_tables_and_links_them, change) == []
 
 
 def test_every_rule_is_shown_to_see_something() -> None:

@@ -2,7 +2,19 @@
 
 import pytest
 
-from tests.assets.promql import Aggregate, Binary, Call, Literal, Matcher, PromqlError, Selector, names_in, parse, walk
+from tests.assets.promql import (
+    Aggregate,
+    Binary,
+    Call,
+    Literal,
+    Matcher,
+    PromqlError,
+    Selector,
+    moves,
+    names_in,
+    parse,
+    walk,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +45,29 @@ def test_selector_has_its_matchers_and_its_window() -> None:
 
     matchers = (Matcher("a", "=", "1"), Matcher("b", "=~", "$c"), Matcher("d", "!~", ".*"))
     assert found == Selector("x", matchers, "$__rate_interval")
+
+
+@pytest.mark.parametrize(
+    ("expr", "is_moving"),
+    [
+        ("x", True),
+        ("x[5m]", True),
+        ("x @ end()", False),
+        ("x[5m] @ end()", False),
+        ("x @ 1600000000", False),
+        ("x @ end() offset 5m", False),
+        ("rate(x[$__range] @ end())", False),
+        ("sum by (a) (x @ end() * 2 or y @ start())", False),
+        ("sum(x @ end() + y)", True),
+        ("max_over_time(rate(x[5m])[1h:5m] @ end())", False),
+        ("max_over_time(rate(x[5m] @ end())[1h:5m])", False),
+        ("max_over_time(rate(x[5m])[1h:5m])", True),
+        ("time() - x @ end()", True),
+        ("1 + 2", False),
+    ],
+)
+def test_what_is_pinned_does_not_move(expr: str, is_moving: bool) -> None:
+    assert moves(parse(expr)) is is_moving
 
 
 def test_operators_bind_as_in_prometheus() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from tests.assets.rules.courses import series
 from tests.assets.ruletest import Case, Kind, Labels
 
 DAY: Final = 86400
@@ -10,10 +11,6 @@ LONG: Final = 400
 NO: Final = ()
 # Each is somebody else, who is well or ill for himself.
 ELSEWHERE: Final = ({"job": "other"}, {"instance": "other:9877"})
-
-
-def series(name: str, labels: Labels, **more: str) -> str:
-    return name + "{" + ",".join(f'{key}="{value}"' for key, value in {**labels, **more}.items()) + "}"
 
 
 def modes(alert: str, *places: Labels) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from tests.assets.rules.courses import series
 from tests.assets.ruletest import Case, Kind, Labels
 
 WABA: Final = "1029"
@@ -23,10 +24,6 @@ CATEGORY: Final = "whatsapp_template_category_problem"
 UPDATED: Final = "whatsapp_template_last_updated_timestamp_seconds"
 WATCHED: Final = "wamon_probe_watched_since_timestamp_seconds"
 FIRST_LISTED: Final = "whatsapp_templates_first_listed_timestamp_seconds"
-
-
-def series(name: str, labels: Labels, **more: str) -> str:
-    return name + "{" + ",".join(f'{key}="{value}"' for key, value in {**labels, **more}.items()) + "}"
 
 
 def told(labels: Labels, severity: str = "warning") -> Labels:
