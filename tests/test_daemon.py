@@ -28,7 +28,7 @@ from wamon.core.ports import signals_by_name
 from wamon.core.state import Monitored
 from wamon.core.targets import AccountTarget
 from wamon.core.timing import Clock, SystemClock
-from wamon.daemon import HISTORY_KEPT, PRUNE, TICK, Daemon, senders, tick_interval
+from wamon.daemon import HISTORY_KEPT, PRUNE, TICK, Daemon, tick_interval
 from wamon.metrics.instruments import INSTRUMENTS
 from wamon.polling import Watch
 from wamon.probes import account, app, token
@@ -51,6 +51,7 @@ from wamon.sim.webhooks import (
 )
 from wamon.sim.world import World
 from wamon.store import SqliteStore
+from wamon.watches import senders
 
 MINUTE = timedelta(minutes=1)
 PATIENCE_SECONDS = 20.0

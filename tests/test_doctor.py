@@ -14,7 +14,6 @@ from tests.sim.callers import HTTPX_ERRORS
 from wamon import __version__
 from wamon.config.settings import Settings
 from wamon.core.alerting import Severity
-from wamon.daemon import build_client
 from wamon.doctor import BY_SEVERITY, CHECKS, RECEIVER_TITLE, Finding, Status, examine, examine_receivers, worst
 from wamon.graph.quota import QuotaBudget
 from wamon.metrics.instruments import Instruments
@@ -25,6 +24,7 @@ from wamon.sim.graph import graph_app
 from wamon.sim.serve import serve
 from wamon.sim.slack import SlackChannel, slack_app
 from wamon.sim.world import World
+from wamon.watches import build_client
 
 # Rules that judge a past, which a command that looks once does not have: how long nobody answered, and a clock that
 # jumped while somebody watched it.

@@ -5,26 +5,22 @@ import contextlib
 import logging
 import random
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from functools import partial
-from typing import Any
 
 from wamon import __version__
-from wamon.config.settings import AccountSettings, Settings
+from wamon.config.settings import Settings
 from wamon.config.values import Listen
 from wamon.core import watch
-from wamon.core.health import Snapshot, Subject, SubjectKind
-from wamon.core.ports import Probe, signals_by_name
+from wamon.core.health import Subject
+from wamon.core.ports import signals_by_name
 from wamon.core.state import Changes, Monitored, State, Ticked
 from wamon.core.step import Policy
-from wamon.core.targets import AccountTarget, Target
 from wamon.core.timing import Clock
 from wamon.engine import Engine
-from wamon.graph.client import GraphClient, GraphObserver, Transport
-from wamon.graph.credentials import Credentials
+from wamon.graph.client import Transport
 from wamon.graph.quota import QuotaBudget
-from wamon.intake import Intake, Sender
+from wamon.intake import Intake
 from wamon.metrics.exposition import Exposition
 from wamon.metrics.instruments import Instruments, Scrape
 from wamon.notify.alertmanager import peer_name
@@ -34,13 +30,14 @@ from wamon.notify.message import Composer
 from wamon.notify.outbox import Outbox
 from wamon.operating import Operations
 from wamon.polling import Poller, Watch
-from wamon.probes import PROBES, account, api_version, app, templates, token
+from wamon.probes import PROBES, token
 from wamon.receivers import build_buttons, build_notifiers, build_push, fallbacks, has_buttons, manner
-from wamon.rules import BY_WEBHOOKS_ONLY, RULES
+from wamon.rules import RULES
 from wamon.schedule import Job, Scheduler
 from wamon.signals import SIGNALS
 from wamon.store import SqliteStore
 from wamon.vitals import Vitals
+from wamon.watches import Watches, build_client, senders
 from wamon.web.landing import Health, Landing, landing
 from wamon.web.private import private_app
 from wamon.web.public import public_app
@@ -78,6 +75,7 @@ class Daemon:
         self._settings = settings
         self._clock = clock
         self.version = settings.version(settings.versions, clock.now())
+        self._watches = Watches(settings, version=self.version, state=lambda: self.engine.state)
         self.rules = settings.bound_rules(RULES)
         self.notifiers = build_notifiers(settings, self.rules)
         self.manner = manner(settings, self.rules)
@@ -112,7 +110,7 @@ class Daemon:
             budget=self.budget,
             observer=self.instruments,
             transport=transport,
-            learned_app_id=self._learned_app_id,
+            learned_app_id=self._watches.learned_app_id,
         )
         self.poller = Poller(
             client=self.client, budget=self.budget, engine=self.engine, clock=clock, observer=self.instruments
@@ -279,34 +277,7 @@ class Daemon:
     # --- what runs when -----------------------------------------------------------------------------------------------
 
     def watches(self) -> tuple[Watch, ...]:
-        """Every probe over every target, tokens first: debug_token may tell the app id that accounts are judged by."""
-        settings = self._settings
-        fast, slow = settings.poll_interval, settings.slow_poll_interval
-        rare = max(slow, api_version.PROBE.interval)
-        here = settings.instance_target(version=self.version)
-        return (
-            *(_watch(token.PROBE, t, slow) for t in settings.token_targets()),
-            *(
-                Watch(
-                    probe=account.PROBE,
-                    subject=Subject.waba(each.waba_id),
-                    target=partial(self._account_target, each),
-                    interval=fast,
-                )
-                for each in settings.accounts
-            ),
-            *(
-                Watch(
-                    probe=templates.PROBE,
-                    subject=Subject.waba(each.waba_id),
-                    target=partial(self._templates_target, each),
-                    interval=slow,
-                )
-                for each in settings.accounts
-            ),
-            *(_watch(app.PROBE, t, slow) for t in settings.app_targets()),
-            _watch(api_version.PROBE, here, rare),
-        )
+        return self._watches.all()
 
     def jobs(self) -> tuple[Job, ...]:
         interval = tick_interval(self._settings)
@@ -355,35 +326,8 @@ class Daemon:
         while await self.store.prune_ledger(self._clock.now() - self._settings.message_retention):
             pass
 
-    def _account_targets(self) -> tuple[AccountTarget, ...]:
-        """The accounts as they are asked about now, with the app ids that debug_token has told so far."""
-        snapshot = self.engine.state.snapshot
-        return self._settings.account_targets(learned_app_ids(snapshot), version=self.version)
-
-    def _account_target(self, account: AccountSettings) -> AccountTarget:
-        learned = self._learned_app_id(account.token)
-        return self._settings.account_target(account, learned_app_id=learned, version=self.version)
-
-    def _templates_target(self, account: AccountSettings) -> templates.TemplatesTarget:
-        return templates.aim(self._account_target(account), self.engine.state)
-
-    def _learned_app_id(self, alias: str) -> str | None:
-        return learned_app_id(self.engine.state.snapshot, Subject.token(alias))
-
     def monitored(self) -> Monitored:
-        settings = self._settings
-        return Monitored(
-            waba_ids=frozenset(each.waba_id for each in settings.accounts),
-            tokens=frozenset(each.alias for each in settings.tokens()),
-            # Only those that are asked about: an app whose secret was taken away would stay as it was last seen.
-            app_ids=frozenset(each.app_id for each in settings.app_targets()),
-            versions=frozenset(settings.instance_target(version=self.version).versions),
-            probes=frozenset(probe.name for probe in PROBES),
-            # Without webhooks nobody could ever close what was opened by them.
-            rules=frozenset(
-                rule.name for rule in self.rules if rule.name not in BY_WEBHOOKS_ONLY or settings.webhook_apps()
-            ),
-        )
+        return self._watches.monitored(self.rules)
 
     # --- what is shown ------------------------------------------------------------------------------------------------
 
@@ -408,7 +352,7 @@ class Daemon:
             self.engine.state,
             health=self.health(),
             rules=self.rules,
-            accounts=self._account_targets(),
+            accounts=self._watches.account_targets(),
             version=__version__,
             now=self._clock.now(),
         )
@@ -421,69 +365,9 @@ class Daemon:
             self.push.wake()
 
 
-def _watch(probe: Probe[Any], target: Target, interval: timedelta) -> Watch:
-    """A watch over a target that stays as it is."""
-    return Watch(probe=probe, subject=target.subject, target=lambda: target, interval=interval)
-
-
-def learned_app_ids(snapshot: Snapshot) -> Mapping[str, str]:
-    """The app that each token (by alias) belongs to, as debug_token told."""
-    told = ((subject, learned_app_id(snapshot, subject)) for subject in snapshot.subjects(SubjectKind.TOKEN))
-    return {subject.label("token") or "": app_id for subject, app_id in told if app_id}
-
-
-def learned_app_id(snapshot: Snapshot, token_subject: Subject) -> str | None:
-    """The app that a token belongs to, as debug_token told; None while it has not."""
-    info = snapshot.known(token_subject, token.TOKEN_INFO)
-    return info["app_id"] or None if info else None
-
-
 def tick_interval(settings: Settings) -> timedelta:
     """How often time is let pass: four times a poll, but at least once a minute and at most once a second."""
     return min(max(settings.poll_interval / 4, timedelta(seconds=1)), timedelta(minutes=1))
-
-
-def build_client(
-    settings: Settings,
-    *,
-    clock: Clock,
-    random: random.Random,
-    budget: QuotaBudget,
-    observer: GraphObserver,
-    transport: Transport | None = None,
-    learned_app_id: Callable[[str], str | None] = lambda _alias: None,
-) -> GraphClient:
-    """The Graph client with every credential of the configuration."""
-    tokens = settings.tokens()
-    credentials = Credentials.of(
-        {each.alias: each.secret for each in tokens},
-        app_secrets={each.app_id: each.app_secret for each in settings.apps if each.app_secret},
-        app_ids={each.alias: each.app_id for each in tokens if each.app_id},
-    )
-    return GraphClient(
-        base_url=settings.graph_base_url,
-        version=settings.version(settings.versions, clock.now()),
-        credentials=credentials,
-        clock=clock,
-        random=random,
-        budget=budget,
-        observer=observer,
-        transport=transport,
-        learned_app_id=learned_app_id,
-    )
-
-
-def senders(settings: Settings) -> tuple[Sender, ...]:
-    """The Meta apps whose webhooks are taken."""
-    return tuple(
-        Sender(
-            name=each.name,
-            app_id=each.app_id,
-            verify_token=each.verify_token or "",
-            secrets=tuple(secret for secret in (each.app_secret, each.previous_app_secret) if secret),
-        )
-        for each in settings.webhook_apps()
-    )
 
 
 def _place(listen: Listen) -> tuple[str, int]:

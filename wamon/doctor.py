@@ -16,13 +16,13 @@ from wamon.core.health import Sighting, Signal, Snapshot, Subject, Value
 from wamon.core.ports import Notifier, Probe, ProbeOutcome, Rule, View
 from wamon.core.targets import Target
 from wamon.core.timing import Clock
-from wamon.daemon import learned_app_ids
 from wamon.graph.client import GraphClient
 from wamon.graph.runner import ProbeRun, run_probe
 from wamon.probes import account, api_version, app, evidence, token
 from wamon.probes.names import describe
 from wamon.rules import phone_status
 from wamon.rules.words import moment
+from wamon.watches import learned_app_ids
 
 
 class Status(IntEnum):

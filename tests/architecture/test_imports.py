@@ -18,11 +18,11 @@ LAYERS = (
     ("probes",),
     ("webhooks",),
     ("rules", "signals"),
-    ("graph", "store", "metrics", "operating"),
+    ("graph", "store", "metrics", "operating", "picture"),
     ("web", "engine", "notify", "schedule"),
     ("polling", "intake"),
     ("config",),
-    ("receivers", "vitals", "weekly"),
+    ("receivers", "vitals", "weekly", "watches", "supervision"),
     ("daemon",),
     ("doctor", "reference"),
     ("demo", "replay"),
@@ -33,6 +33,7 @@ RANKS = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 SIM_USERS = {"sim", "demo", "cli"}
 OWNERS = {
     "apscheduler": ("daemon", "schedule"),
+    "bcrypt": ("web", "cli"),
     "click": ("cli", "demo"),
     "httpx": ("graph", "notify.http", "sim"),
     "jinja2": ("web", "sim"),
@@ -51,6 +52,7 @@ OWNERS = {
     "uvicorn": ("web", "sim"),
     "uvloop": ("cli",),
     "websockets": ("notify.slack",),
+    "yaml": ("web",),
 }
 NOT_FOR_CORE = {"http", "os", "socket", "sqlite3", "ssl", "subprocess", "tempfile", "urllib"}
 

@@ -15,13 +15,13 @@ from wamon import __version__, logs
 from wamon.cli import config_option, json_option, print_json, settings_from
 from wamon.config.settings import Settings
 from wamon.core.timing import SystemClock
-from wamon.daemon import build_client
 from wamon.doctor import Finding, Status, examine, examine_receivers, worst
 from wamon.graph.quota import QuotaBudget
 from wamon.graph.redaction import Redactor
 from wamon.metrics.instruments import Instruments
 from wamon.receivers import build_notifiers
 from wamon.rules import RULES
+from wamon.watches import build_client
 
 STYLES = {Status.OK: "green", Status.WARNING: "yellow", Status.CRITICAL: "bold red", Status.UNKNOWN: "magenta"}
 
