@@ -41,7 +41,8 @@ from wamon.watches import Watches, build_client, senders
 from wamon.web.landing import Health, Landing, landing
 from wamon.web.private import private_app
 from wamon.web.public import public_app
-from wamon.web.server import bind, serve
+from wamon.web.server import serve
+from wamon.web.sockets import Place, Sockets
 from wamon.weekly import WeeklyDigest
 
 log = logging.getLogger(__name__)
@@ -187,21 +188,22 @@ class Daemon:
         self,
         stop: asyncio.Event,
         *,
+        sockets: Sockets | None = None,
         listening: Callable[[str], None] = lambda _url: None,
         receiving: Callable[[str], None] = lambda _url: None,
+        reload: Callable[[], str] | None = None,
     ) -> None:
         """Serve, receive, poll and notify until `stop` is set. Raises ConfigurationError, StoreError before that.
 
-        `listening` is told the private listener's URL once it answers, `receiving` before that the public one's, where
-        webhooks are taken; it is not called when none are.
+        `sockets` outlive this daemon; without them it opens its own. `listening` is told the private listener's URL
+        once it answers, `receiving` before that the public one's, where webhooks are taken; it is not called when none
+        are. `reload` is what POST /-/reload does.
         """
-        with contextlib.ExitStack() as sockets:
-            sock = sockets.enter_context(bind(*_place(self._settings.private_listen)))
-            public = None
-            requests = self.buttons.requests if self.buttons else None
-            if self._settings.webhook_apps() or requests is not None:
-                place = _place(self._settings.public_listen)
-                public = sockets.enter_context(bind(*place, key="WAMON_PUBLIC_LISTEN"))
+        with contextlib.ExitStack() as stack:
+            sock, public = self.listen(sockets or stack.enter_context(Sockets()))
+            stack.enter_context(sock)
+            if public is not None:
+                stack.enter_context(public)
             async with self.opened(), asyncio.TaskGroup() as tasks:
                 url = _url(sock)
                 log.info(
@@ -222,6 +224,7 @@ class Daemon:
                     landing=self.landing,
                     operations=self.operations,
                     bearer_token=self._settings.private_bearer_token,
+                    reload=reload,
                 )
                 running = [
                     tasks.create_task(serve(app, sock), name="private listener"),
@@ -235,6 +238,7 @@ class Daemon:
                     running.append(tasks.create_task(self.buttons.run(), name="buttons"))
                 if public is not None:
                     # The last to start is the first to stop: who still sends is answered while all else works.
+                    requests = self.buttons.requests if self.buttons else None
                     receiver = serve(public_app(self.intake, requests), public, is_public=True)
                     running.append(tasks.create_task(receiver, name="public listener"))
                     if apps := self._settings.webhook_apps():
@@ -246,6 +250,18 @@ class Daemon:
                 for task in reversed(running):
                     task.cancel()
                     await asyncio.wait({task})
+
+    def places(self) -> dict[str, Place]:
+        """Where this daemon listens, by the key that says so."""
+        places = {"WAMON_PRIVATE_LISTEN": _place(self._settings.private_listen)}
+        if self._settings.webhook_apps() or (self.buttons is not None and self.buttons.requests is not None):
+            places["WAMON_PUBLIC_LISTEN"] = _place(self._settings.public_listen)
+        return places
+
+    def listen(self, sockets: Sockets) -> tuple[socket.socket, socket.socket | None]:
+        """The private listener's socket, and the public one's where there is one. Raises ConfigurationError."""
+        taken = {key: sockets.take(key, place) for key, place in self.places().items()}
+        return taken["WAMON_PRIVATE_LISTEN"], taken.get("WAMON_PUBLIC_LISTEN")
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:

@@ -24,6 +24,7 @@ LAYERS = (
     ("config",),
     ("receivers", "vitals", "weekly", "watches", "supervision"),
     ("daemon",),
+    ("life",),
     ("doctor", "reference"),
     ("demo", "replay"),
     ("cli",),

@@ -113,6 +113,27 @@ def test_second_one_on_the_same_database_is_one_clean_message(tmp_path: Path) ->
     assert "Traceback" not in result.stderr
 
 
+def test_hangup_reads_the_file_again_and_keeps_the_old_configuration_on_error(tmp_path: Path) -> None:
+    file = tmp_path / "wamon.toml"
+    file.write_text('log_level = "INFO"\npoll_interval = 60\n', encoding="utf-8")
+    with started(tmp_path) as process:
+        before = until(process, "watching")
+        file.write_text('log_level = "INFO"\npoll_intervall = 90\n', encoding="utf-8")
+        process.send_signal(signal.SIGHUP)
+        refused = until(process, "reload refused, the configuration stays as it was")
+        file.write_text('log_level = "INFO"\npoll_interval = 90\n', encoding="utf-8")
+        process.send_signal(signal.SIGHUP)
+        until(process, "reload")
+        after = until(process, "watching")
+
+        assert "wamon.toml" in str(refused["reason"])
+        assert "did you mean poll_interval" in str(refused["reason"])
+        assert after["page"] == before["page"]
+        assert status_of(f"{after['page']}/-/healthy") == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+
+
 # --- the signals ------------------------------------------------------------------------------------------------------
 
 # A command whose stop hangs. Its loop's time runs ahead after the first signal, so that nobody has to wait.
@@ -122,7 +143,7 @@ from wamon.cli.interrupt import IMPATIENT_SECONDS, stop_on_signals
 
 async def main():
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    with stop_on_signals(stop):
+    with stop_on_signals(stop.set):
         print("ready", flush=True)
         await stop.wait()
         real = loop.time
@@ -156,7 +177,7 @@ def test_signals_that_come_together_are_one_wish() -> None:
 
     async def story() -> None:
         stop = asyncio.Event()
-        with stop_on_signals(stop):
+        with stop_on_signals(stop.set):
             for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
                 os.kill(os.getpid(), asked)
             async with asyncio.timeout(10):
@@ -167,7 +188,7 @@ def test_signals_that_come_together_are_one_wish() -> None:
 
 def test_signals_are_nobodys_again_at_the_end() -> None:
     async def story() -> None:
-        with stop_on_signals(asyncio.Event()):
+        with stop_on_signals(lambda: None):
             pass
 
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> None:
 
     async def live() -> None:
         stop = asyncio.Event()
-        with stop_on_signals(stop):
+        with stop_on_signals(stop.set):
             await daemon.run(stop)
 
     uvloop.run(live())

@@ -11,8 +11,8 @@ import pytest
 from tests.core.telling import number
 from tests.fakes import START
 from tests.operators import Floor
-from wamon.web.api import MAX_BODY_BYTES
 from wamon.web.landing import Health, Landing
+from wamon.web.origin import MAX_BODY_BYTES
 from wamon.web.private import private_app
 
 SILENCE = {"matchers": ["waba_id=100"], "for_seconds": 3600, "reason": "move", "author": "Kim"}

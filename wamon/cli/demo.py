@@ -26,7 +26,7 @@ def demo(*, once: bool) -> None:
 
     async def main() -> bool:
         stop = asyncio.Event()
-        with stop_on_signals(stop):
+        with stop_on_signals(stop.set):
             return await play(is_once=once, console=console, stop=stop)
 
     sys.exit(0 if asyncio.run(main()) else 1)

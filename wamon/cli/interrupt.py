@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 IMPATIENT_SECONDS = 1.0
 
 
 @contextlib.contextmanager
-def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set `stop` on SIGINT and SIGTERM; one that comes a while after the first ends the process at once."""
+def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` on SIGINT and SIGTERM; one that comes a while after the first ends the process at once."""
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
     asked_at: list[float] = []
@@ -22,7 +22,7 @@ def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
             # Not by the default action: process 1 of a container has none.
             os._exit(128 + number)
         asked_at.append(loop.time())
-        stop.set()
+        stop()
 
     for each in signals:
         loop.add_signal_handler(each, ask_to_stop, int(each))

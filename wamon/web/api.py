@@ -9,9 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,21 +19,11 @@ from starlette.routing import Route
 
 from wamon.core.alerting import Severity
 from wamon.operating import AlertView, NotStoredError, OperatingError, Operations, UnknownError
+from wamon.web.origin import JSON, RefusedError, changing_body
 
 PREFIX: Final = "/api/v1"
-MAX_BODY_BYTES: Final = 64 * 1024
-NAVIGATIONS_OF_OUR_OWN: Final = ("same-origin", "none")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class _RefusedError(Exception):
-    """A request that is not taken: the status, and the words for it."""
-
-    def __init__(self, status: int, error: str, next_step: str) -> None:
-        super().__init__(error)
-        self.status = status
-        self.next_step = next_step
 
 
 def api(operations: Operations) -> Starlette:
@@ -127,7 +115,7 @@ def api(operations: Operations) -> Starlette:
         ],
         exception_handlers={
             OperatingError: _operating_error,
-            _RefusedError: _refused,
+            RefusedError: _refused,
             HTTPException: _not_there,
         },
     )
@@ -139,59 +127,11 @@ def api(operations: Operations) -> Starlette:
 
 
 async def _body(request: Request, **kinds: Any) -> dict[str, Any]:
-    """The fields of the request's body, None for those that may be left out and are. Raises _RefusedError."""
-    _check_origin(request)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise _RefusedError(415, "the body is not JSON", "send it with Content-Type: application/json")
-    body = _parsed(await _read(request))
+    """The fields of the request's body, None for those that may be left out and are. Raises RefusedError."""
+    body = _parsed(await changing_body(request, kind=JSON))
     if unknown := sorted(set(body) - set(kinds)):
-        raise _RefusedError(400, f"there is no field {unknown[0]!r}", f"the fields are {', '.join(kinds)}")
+        raise RefusedError(400, f"there is no field {unknown[0]!r}", f"the fields are {', '.join(kinds)}")
     return {name: _field(name, body.get(name), wanted) for name, wanted in kinds.items()}
-
-
-def _check_origin(request: Request) -> None:
-    """Refuse what a page of another site sends; a program sends neither of these headers.
-
-    A name can be made to lead here by whoever owns it (DNS rebinding), so a browser must have used an address.
-    """
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin")
-    host = request.headers.get("host", "").lower()
-    is_foreign = site is not None and site not in NAVIGATIONS_OF_OUR_OWN
-    if origin is not None:
-        is_foreign = is_foreign or _host_in(origin) != host
-    if origin is not None or site is not None:
-        is_foreign = is_foreign or not _is_address(host)
-    if is_foreign:
-        raise _RefusedError(403, "another site asks for this", "use `wamon alerts`, or a program of your own")
-
-
-def _is_address(host: str) -> bool:
-    """Whether no name server was asked for it: localhost, or an IP address, with or without a port."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or bool(ip_address(name))
-    except ValueError:
-        return False
-
-
-def _host_in(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc.lower() or None
-    except ValueError:
-        return None
-
-
-async def _read(request: Request) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > MAX_BODY_BYTES:
-            raise _RefusedError(413, "the body is too large", f"send at most {MAX_BODY_BYTES} bytes")
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:
@@ -202,7 +142,7 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise _RefusedError(400, "the body is no JSON object", "send an object, like {}")
+        raise RefusedError(400, "the body is no JSON object", "send an object, like {}")
     return body
 
 
@@ -213,7 +153,7 @@ def _field(name: str, value: Any, wanted: Any) -> Any:
     is_number = plain is float and isinstance(value, int | float) and not isinstance(value, bool)
     if value is None or not (is_number or isinstance(value, plain)):
         missing = "is missing" if value is None else "is of the wrong type"
-        raise _RefusedError(400, f"{name} {missing}", f"{name} must be {_KINDS[plain]}")
+        raise RefusedError(400, f"{name} {missing}", f"{name} must be {_KINDS[plain]}")
     return value
 
 
@@ -229,7 +169,7 @@ _KINDS: Final = {
 
 def _texts(values: list[Any], name: str) -> list[str]:
     if not all(isinstance(each, str) for each in values):
-        raise _RefusedError(400, f"{name} has something in it that is no text", "put each value in quotes")
+        raise RefusedError(400, f"{name} has something in it that is no text", "put each value in quotes")
     return values
 
 
@@ -237,7 +177,7 @@ def _duration(seconds: float | None) -> timedelta | None:
     try:
         return None if seconds is None else timedelta(seconds=seconds)
     except (OverflowError, ValueError) as exc:
-        raise _RefusedError(400, "for_seconds is no duration", "give a number of seconds, like 3600") from exc
+        raise RefusedError(400, "for_seconds is no duration", "give a number of seconds, like 3600") from exc
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -248,7 +188,7 @@ def _moment(text: str | None) -> datetime | None:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise _RefusedError(400, "ends_at is no moment", "write it like 2026-11-22T18:00:00+00:00, with its time zone")
+        raise RefusedError(400, "ends_at is no moment", "write it like 2026-11-22T18:00:00+00:00, with its time zone")
     return at
 
 
@@ -293,7 +233,7 @@ async def _operating_error(request: Request, exc: Exception) -> Response:
 
 
 async def _refused(request: Request, exc: Exception) -> Response:
-    if not isinstance(exc, _RefusedError):
+    if not isinstance(exc, RefusedError):
         raise exc
     return _error(exc.status, str(exc), exc.next_step)
 

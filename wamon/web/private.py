@@ -21,6 +21,7 @@ from wamon.metrics.instruments import CONTENT_TYPE
 from wamon.operating import Operations
 from wamon.web import api, runbooks
 from wamon.web.landing import Health, Landing
+from wamon.web.reloading import reload_route
 from wamon.web.runbooks import Runbooks
 
 __all__ = ["Health", "Landing", "private_app"]
@@ -43,10 +44,12 @@ def private_app(
     landing: Callable[[], Landing],
     operations: Operations | None = None,
     bearer_token: str | None = None,
+    reload: Callable[[], str] | None = None,
 ) -> Starlette:
     """The app. The callables must be quick and are asked anew for each request.
 
-    With `operations` there is the API; with a `bearer_token` everything but health checks and runbooks asks for it.
+    With `operations` there is the API, with `reload` (which tells what came of it) the configuration can be read again;
+    with a `bearer_token` everything but health checks and runbooks asks for it.
     """
     style = (TEMPLATES / "landing.css").read_text(encoding="utf-8")
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
@@ -96,7 +99,10 @@ def private_app(
             f"{runbooks.PREFIX}/{{name}}": runbook,
         },
         policy=content_security_policy(style),
-        mounted=() if operations is None else (Mount(api.PREFIX, app=api.api(operations)),),
+        mounted=(
+            *(() if operations is None else (Mount(api.PREFIX, app=api.api(operations)),)),
+            *(() if reload is None else (reload_route(reload),)),
+        ),
         bearer_token=bearer_token,
     )
 
