@@ -29,6 +29,8 @@ from wamon.notify.heartbeat import Heartbeat
 from wamon.notify.message import Composer
 from wamon.notify.outbox import Outbox
 from wamon.operating import Operations
+from wamon.operating.history import History
+from wamon.picture.values import Health
 from wamon.polling import Poller, Watch
 from wamon.probes import PROBES, token
 from wamon.receivers import build_buttons, build_notifiers, build_push, fallbacks, has_buttons, manner
@@ -36,9 +38,10 @@ from wamon.rules import RULES
 from wamon.schedule import Job, Scheduler
 from wamon.signals import SIGNALS
 from wamon.store import SqliteStore
+from wamon.supervision import Supervisor
 from wamon.vitals import Vitals
 from wamon.watches import Watches, build_client, senders
-from wamon.web.landing import Health, Landing, landing
+from wamon.web.landing import Landing, landing
 from wamon.web.private import private_app
 from wamon.web.public import public_app
 from wamon.web.server import serve
@@ -151,6 +154,15 @@ class Daemon:
             clock=clock,
             random=random,
         )
+        self.history = History(
+            store=self.store,
+            state=lambda: self.engine.state,
+            signals=signals_by_name(SIGNALS),
+            rules=self.rules,
+            clock=clock,
+            random=random,
+            observer=self.instruments,
+        )
         self.buttons = build_buttons(
             settings, self.notifiers, self.operations.pressed, clock=clock, random=random, observer=self.instruments
         )
@@ -192,12 +204,13 @@ class Daemon:
         listening: Callable[[str], None] = lambda _url: None,
         receiving: Callable[[str], None] = lambda _url: None,
         reload: Callable[[], str] | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
         """Serve, receive, poll and notify until `stop` is set. Raises ConfigurationError, StoreError before that.
 
         `sockets` outlive this daemon; without them it opens its own. `listening` is told the private listener's URL
         once it answers, `receiving` before that the public one's, where webhooks are taken; it is not called when none
-        are. `reload` is what POST /-/reload does.
+        are. `reload` is what POST /-/reload does. `supervisor` hears that all is up, and for as long as it is well.
         """
         with contextlib.ExitStack() as stack:
             sock, public = self.listen(sockets or stack.enter_context(Sockets()))
@@ -223,6 +236,7 @@ class Daemon:
                     health=self.health,
                     landing=self.landing,
                     operations=self.operations,
+                    history=self.history,
                     bearer_token=self._settings.private_bearer_token,
                     reload=reload,
                 )
@@ -236,6 +250,8 @@ class Daemon:
                     running.append(tasks.create_task(self.push.run(), name="push"))
                 if self.buttons is not None:
                     running.append(tasks.create_task(self.buttons.run(), name="buttons"))
+                if supervisor is not None:
+                    running.append(tasks.create_task(supervisor.watch(self.health), name="supervisor"))
                 if public is not None:
                     # The last to start is the first to stop: who still sends is answered while all else works.
                     requests = self.buttons.requests if self.buttons else None
@@ -244,6 +260,8 @@ class Daemon:
                     if apps := self._settings.webhook_apps():
                         self.vitals.listen(_url(public), apps[0].verify_token or "")
                         receiving(_url(public))
+                if supervisor is not None:
+                    supervisor.ready()
                 listening(url)
                 await stop.wait()
                 log.info("stopping")
@@ -277,6 +295,7 @@ class Daemon:
             stack.push_async_callback(self.store.close)
             await self.engine.start(signals_by_name(SIGNALS), self.monitored())
             await self.intake.start()
+            await self.history.start()
             # The figures are not stored: without them the first polls would find every delivery alert unconfirmed.
             await self.tick()
             self.instruments.reloaded(is_successful=True)

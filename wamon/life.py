@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from wamon.config.settings import Settings
 from wamon.core.errors import ConfigurationError, WamonError
+from wamon.core.timing import SystemClock
 from wamon.daemon import Daemon
+from wamon.supervision import Supervisor
 from wamon.web.sockets import Sockets
 
 log = logging.getLogger(__name__)
@@ -30,11 +32,16 @@ class Life:
         read: Callable[[], Settings],
         build: Callable[[Settings], Daemon],
         began: Callable[[Settings], None] = lambda _settings: None,
+        supervisor: Supervisor | None = None,
     ) -> None:
-        """`read` reads the configuration anew and raises ConfigurationError; `began` is told whose turn comes."""
+        """`read` reads the configuration anew and raises ConfigurationError; `began` is told whose turn comes.
+
+        `supervisor` is told of each step; without one nobody is.
+        """
         self._read = read
         self._build = build
         self._began = began
+        self._supervisor = supervisor or Supervisor({}, SystemClock())
         self._sockets = Sockets()
         self._settings = settings
         self._daemon = build(settings)
@@ -48,6 +55,7 @@ class Life:
 
     def stop(self) -> None:
         """Let the present daemon finish, and begin no other."""
+        self._supervisor.stopping()
         self._is_stopping = True
         self._ended.set()
 
@@ -58,10 +66,12 @@ class Life:
         """
         if not self._is_up or self._ended.is_set():
             raise ConfigurationError("wamon is just starting or stopping: try again in a moment")
+        self._supervisor.reloading()
         try:
             settings = self._read()
             if settings == self._settings:
                 self._daemon.instruments.reloaded(is_successful=True)
+                self._supervisor.ready()
                 return UNCHANGED
             daemon = self._build(settings)
             for key, place in daemon.places().items():
@@ -69,6 +79,7 @@ class Life:
         except ConfigurationError:
             self._sockets.keep_only(self._daemon.places())
             self._daemon.instruments.reloaded(is_successful=False)
+            self._supervisor.ready()
             raise
         self._next = (settings, daemon)
         self._ended.set()
@@ -107,7 +118,12 @@ class Life:
 
         try:
             await self._daemon.run(
-                self._ended, sockets=self._sockets, listening=up, receiving=receiving, reload=self.reload
+                self._ended,
+                sockets=self._sockets,
+                listening=up,
+                receiving=receiving,
+                reload=self.reload,
+                supervisor=self._supervisor,
             )
         except WamonError as exc:
             if self._before is None:

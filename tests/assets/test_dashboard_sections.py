@@ -335,7 +335,20 @@ def test_what_is_measured_otherwise_has_its_own_unit(stem: str, title: str, unit
 def test_marks_say_that_they_are_of_all_accounts() -> None:
     names = {each.name for board in BOARDS.values() for each in board.annotations}
 
-    assert names == {f"Alerts {what} (any account)" for what in ("opened", "raised", "closed")}
+    assert names == {
+        *(f"Alerts {what} (any account)" for what in ("opened", "raised", "closed")),
+        "Markers (any account)",
+    }
+
+
+def test_markers_stand_at_the_moment_that_their_value_is() -> None:
+    written = {
+        each["name"]: (each.get("useValueForTime"), each["tagKeys"])
+        for board in BOARDS.values()
+        for each in board.raw["annotations"]["list"]
+    }
+
+    assert {name: told for name, told in written.items() if told[0]} == {"Markers (any account)": (True, "kind")}
 
 
 @pytest.mark.parametrize(

@@ -71,12 +71,19 @@ def test_systemd_finds_little_to_attack(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_it_waits_for_no_word_that_wamon_does_not_send() -> None:
-    speaks = any("NOTIFY_SOCKET" in file.read_text(encoding="utf-8") for file in (ROOT / "wamon").rglob("*.py"))
+def test_it_waits_for_the_words_that_wamon_sends() -> None:
+    speaker = (ROOT / "wamon" / "supervision.py").read_text(encoding="utf-8")
 
-    assert value("Type") == ("notify" if speaks else "exec")
-    assert not values("WatchdogSec")
-    assert not values("ExecReload")
+    assert value("Type") == "notify"
+    assert "READY=1" in speaker
+    assert value("WatchdogSec") == "2min"
+    assert "WATCHDOG=1" in speaker
+    assert value("NotifyAccess") == "main"
+
+
+def test_reload_is_the_signal_that_wamon_hears() -> None:
+    assert value("ExecReload") == "kill -HUP $MAINPID"
+    assert "SIGHUP" in (ROOT / "wamon" / "cli" / "run.py").read_text(encoding="utf-8")
 
 
 def test_it_runs_a_command_that_exists() -> None:

@@ -13,7 +13,8 @@ from starlette.types import ASGIApp
 
 from tests.operators import Floor
 from wamon.cli import main
-from wamon.web.landing import Health, Landing
+from wamon.picture.values import Health
+from wamon.web.landing import Landing
 from wamon.web.private import private_app
 
 
@@ -63,8 +64,9 @@ class Beside:
 
 
 @contextlib.contextmanager
-def daemon(floor: Floor, *, bearer_token: str | None = None) -> Iterator[Beside]:
-    app = private_app(
+def daemon(floor: Floor, *, bearer_token: str | None = None, app: ASGIApp | None = None) -> Iterator[Beside]:
+    """With `app` that is what answers."""
+    app = app or private_app(
         scrape=lambda is_gzip: b"",
         health=lambda: Health(is_healthy=True),
         landing=_no_page,

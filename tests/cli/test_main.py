@@ -32,7 +32,19 @@ def test_misspelt_command_names_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["config"], ["config", "check"], ["config", "show"], ["config", "init"], ["explain"], ["healthcheck"]]
+    "arguments",
+    [
+        ["config"],
+        ["config", "check"],
+        ["config", "show"],
+        ["config", "init"],
+        ["explain"],
+        ["healthcheck"],
+        ["timeline"],
+        ["mark"],
+        ["backup"],
+        ["prune"],
+    ],
 )
 def test_every_command_has_help_with_an_example(arguments: list[str]) -> None:
     result = CliRunner().invoke(cli.main, [*arguments, "--help"])

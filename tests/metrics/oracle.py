@@ -110,11 +110,12 @@ class OracleCollector(Collector):
             last_known = gauge(named.last_known)
             for fact in facts:
                 if fact.current is None and fact.known is not None:
+                    # Of a set of states only the one that it was, whether or not it is one of the set.
+                    own = signal.shape
+                    shape = SparseState(own.label) if isinstance(own, StateSet) else own
                     lost = replace(fact, value=fact.known, is_current=True)
-                    for labels, value in samples(signal, lost):
-                        # Of a set of states only the one that it was.
-                        if value or not isinstance(signal.shape, StateSet):
-                            add(last_known, {**dict(fact.subject.labels), **labels}, value)
+                    for labels, value in samples(replace(signal, shape=shape), lost):
+                        add(last_known, {**dict(fact.subject.labels), **labels}, value)
             yield last_known
         if named.changed_at is not None:
             changed = gauge(named.changed_at)

@@ -6,6 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fakes import START, FakeClock
 from tests.metrics.samples import FLAG, INFO, NUMBER, RULE, SIGNALS, seen
+from wamon.core.markers import MarkerKind
 from wamon.core.ports import OutboxFigures
 from wamon.core.state import State
 from wamon.metrics.exposition import Exposition
@@ -107,6 +108,16 @@ def test_refused_reload_keeps_the_time_of_the_last_good_one() -> None:
 
     assert value(instruments, "wamon_config_last_reload_successful") == 0
     assert value(instruments, "wamon_config_last_reload_success_timestamp_seconds") == STAMP
+
+
+def test_latest_marker_of_each_kind_is_shown(instruments: Instruments) -> None:
+    before = value(instruments, "wamon_marker_timestamp_seconds", kind="deploy")
+
+    instruments.marked(MarkerKind.DEPLOY, START)
+
+    assert before is None
+    assert value(instruments, "wamon_marker_timestamp_seconds", kind="deploy") == STAMP
+    assert value(instruments, "wamon_marker_timestamp_seconds", kind="note") is None
 
 
 def test_store_and_outbox_are_measured(instruments: Instruments) -> None:

@@ -9,7 +9,7 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"tests.store.{part}contract"
-        for part in ("", "desk_", "outbox_", "resuming_", "threads_", "pruning_", "ledger_")
+        for part in ("", "desk_", "outbox_", "resuming_", "threads_", "pruning_", "past_", "ledger_")
     )
 )
 

@@ -19,6 +19,7 @@ from tests.fakes import FakeClock
 from tests.store.contract import Run, StoreContract
 from tests.store.desk_contract import DeskContract
 from tests.store.outbox_contract import OutboxContract
+from tests.store.past_contract import PastContract
 from tests.store.pruning_contract import PruningContract
 from tests.store.resuming_contract import ResumingContract
 from tests.store.samples import GAUGE, NUMBER, SIGNALS, STATE_SET, TIMESTAMP, changes, fact, later, transition
@@ -32,7 +33,9 @@ ROOT = Path(__file__).parents[2]
 KILLS = 5
 
 
-class TestContract(StoreContract, DeskContract, OutboxContract, ResumingContract, ThreadsContract, PruningContract):
+class TestContract(
+    StoreContract, DeskContract, OutboxContract, ResumingContract, ThreadsContract, PruningContract, PastContract
+):
     def make(self, folder: Path) -> SqliteStore:
         return quick(folder / "wamon.db")
 
@@ -402,35 +405,3 @@ def killed_writer(database: Path, *, after: int) -> int:
         lines = [writer.stdout.readline() for _ in range(after)]
         writer.kill()
         return int([*lines, *writer.stdout][-1])
-
-
-# --- copies -----------------------------------------------------------------------------------------------------------
-
-
-def test_backup_is_a_database_of_its_own(run: Run, opened: Opened, database: Path, tmp_path: Path) -> None:
-    store = opened(quick(database))
-    run(store.commit(changes(transition(), facts=(fact(GAUGE, 1.0),))))
-
-    run(store.backup(tmp_path / "copy.db"))
-
-    copy = opened(quick(tmp_path / "copy.db"))
-    assert run(copy.load(SIGNALS)) == run(store.load(SIGNALS))
-    assert run(copy.transitions()) == (transition(),)
-    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
-
-
-def test_backup_never_overwrites(run: Run, opened: Opened, database: Path, tmp_path: Path) -> None:
-    store = opened(quick(database))
-    (tmp_path / "precious").write_text("mine")
-
-    with pytest.raises(StoreError, match="exists already"):
-        run(store.backup(tmp_path / "precious"))
-
-    assert (tmp_path / "precious").read_text() == "mine"
-
-
-def test_backup_to_nowhere_names_its_target(run: Run, opened: Opened, database: Path, tmp_path: Path) -> None:
-    store = opened(quick(database))
-
-    with pytest.raises(StoreError, match=r"absent/copy\.db: it cannot be opened"):
-        run(store.backup(tmp_path / "absent" / "copy.db"))

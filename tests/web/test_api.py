@@ -11,7 +11,8 @@ import pytest
 from tests.core.telling import number
 from tests.fakes import START
 from tests.operators import Floor
-from wamon.web.landing import Health, Landing
+from wamon.picture.values import Health
+from wamon.web.landing import Landing
 from wamon.web.origin import MAX_BODY_BYTES
 from wamon.web.private import private_app
 

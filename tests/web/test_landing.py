@@ -10,8 +10,9 @@ from wamon.core.alerting import AlertState, Severity
 from wamon.core.health import Reading, Subject
 from wamon.core.state import State
 from wamon.core.targets import AccountTarget
+from wamon.picture.values import Health
 from wamon.probes.account import PHONE_NUMBER_IN_WABA, PHONE_NUMBER_INFO
-from wamon.web.landing import AccountRow, Health, Landing, Mood, landing
+from wamon.web.landing import AccountRow, Landing, Mood, landing
 
 MAIN = AccountTarget(name="main", waba_id="1029", token="main", version="v25.0")
 OTHER = AccountTarget(name="other", waba_id="1030", token="main", version="v25.0")

@@ -10,7 +10,8 @@ import pytest
 from starlette.applications import Starlette
 
 from tests.fakes import START
-from wamon.web.landing import AccountRow, AlertRow, Health, Landing, Mood
+from wamon.picture.values import Health
+from wamon.web.landing import AccountRow, AlertRow, Landing, Mood
 from wamon.web.private import ago, content_security_policy, moment, private_app
 
 PAGE = Landing(

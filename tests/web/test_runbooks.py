@@ -7,8 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from wamon.picture.values import Health
 from wamon.rules import RULES
-from wamon.web.landing import Health, Landing
+from wamon.web.landing import Landing
 from wamon.web.private import private_app
 from wamon.web.runbooks import Runbooks
 

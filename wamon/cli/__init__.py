@@ -28,8 +28,12 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "doctor": ("wamon.cli.doctor:doctor", "Check everything once, with evidence, cause and fix."),
         "explain": ("wamon.cli.explain:explain", "What an error code, a status or an alert means, and what to do."),
         "alerts": ("wamon.cli.alerts:alerts", "See, silence, acknowledge and close alerts of the running daemon."),
+        "timeline": ("wamon.cli.timeline:timeline", "What happened: every change, every alert's steps, every marker."),
+        "mark": ("wamon.cli.mark:mark", "Set a marker in the timeline: a deploy, a campaign."),
         "drill": ("wamon.cli.drill:drill", "Rehearse an alert: through the real path, and its recovery."),
         "replay": ("wamon.cli.replay:replay", "Recorded webhooks through the rules: what would have paged."),
+        "backup": ("wamon.cli.backup:backup", "Write a copy of the database, while the daemon works on."),
+        "prune": ("wamon.cli.prune:prune", "Forget what is past its retention, and give the room back."),
         "config": ("wamon.cli.config:config", "Check, show or write the configuration."),
         "healthcheck": ("wamon.cli.healthcheck:healthcheck", "Ask the running daemon whether it is well (for Docker)."),
     }

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import random
 import signal
 from pathlib import Path
@@ -17,6 +18,7 @@ from wamon.core.timing import SystemClock
 from wamon.daemon import Daemon
 from wamon.graph.redaction import Redactor
 from wamon.life import Life
+from wamon.supervision import Supervisor
 
 # Webhooks make many small objects that die young; looking for cycles among them after every 700 costs a fifth of a
 # core at full load. Source: benchmarks/ingest.py, 2026-11.
@@ -41,6 +43,7 @@ def run(config_path: Path | None) -> None:
             read=lambda: settings_from(config_path),
             build=lambda given: Daemon(given, clock=SystemClock(), random=random.Random()),
             began=_log_as,
+            supervisor=Supervisor(os.environ, SystemClock()),
         )
         # By default it would end the process.
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, life.hear)

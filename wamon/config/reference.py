@@ -43,9 +43,10 @@ environment wins. One account needs no file: `WAMON_WABA_ID` and `WAMON_ACCESS_T
 - Lists are arrays in the file and commas in the environment: `WAMON_SENDER_VERSIONS=v24.0,v25.0`.
 - A key that does not exist is an error. `wamon config check` tells all errors at once and what polling will cost;
   `wamon config show` tells where each value came from; `wamon config init` writes a file to start from.
-- A running wamon reads all of it again, the files of secrets too, on SIGHUP or `curl -X POST .../-/reload` at the private
-  listener. A configuration with a fault, or that it cannot start with, changes nothing: the answer, the log and
-  `wamon_config_last_reload_successful` say so. wamon's own counters (`wamon_*_total`) begin at zero, as after a restart.
+- A running wamon reads all of it again, the files of secrets too, on SIGHUP or `curl -X POST .../-/reload` at the
+  private listener. A configuration with a fault, or that it cannot start with, changes nothing: the answer, the log and
+  `wamon_config_last_reload_successful` say so. wamon's own counters (`wamon_*_total`) begin at zero then, as after a
+  restart.
 """
 _MANY: Final = """\
 ## Many accounts

@@ -14,6 +14,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from wamon.core.markers import MarkerKind
 from wamon.core.ports import OutboxFigures
 from wamon.core.timing import Clock
 from wamon.metrics.collectors import MomentGauge, PlainCounter, PlainHistogram
@@ -173,6 +174,12 @@ HEARTBEAT_SUCCESS = _family(
     "wamon_heartbeat_last_success_timestamp_seconds",
     "When the outgoing heartbeat last arrived; absent before the first.",
 )
+MARKER_AT = _family(
+    "gauge",
+    "wamon_marker_timestamp_seconds",
+    "When the latest marker of each kind was set for (wamon mark, POST /api/v1/markers); absent before the first.",
+    "kind",
+)
 INSTRUMENTS: Final = (
     BUILD_INFO,
     RELOAD_SUCCESSFUL,
@@ -207,6 +214,7 @@ INSTRUMENTS: Final = (
     SERIES_DROPPED,
     ALERTMANAGER_PUSHES,
     HEARTBEAT_SUCCESS,
+    MARKER_AT,
 )
 # What prometheus_client's ProcessCollector reads from /proc; on a system without it there are none.
 PROCESS: Final = (
@@ -274,6 +282,7 @@ class Instruments:
         self.series_dropped = self._counter(SERIES_DROPPED)
         self.alertmanager_pushes = self._counter(ALERTMANAGER_PUSHES)
         self.heartbeat_success = self._moment(HEARTBEAT_SUCCESS)
+        self.marker_at = self._gauge(MARKER_AT)
         self._webhook_codes = dict(zip(WEBHOOK_CODES, codes, strict=False))
         ProcessCollector(registry=self.registry)
         self._start(version, probes, receivers, peers)
@@ -360,6 +369,12 @@ class Instruments:
 
     def heartbeat_sent(self, at: datetime) -> None:
         self.heartbeat_success.set(at)
+
+    # --- history ------------------------------------------------------------------------------------------------------
+
+    def marked(self, kind: MarkerKind, at: datetime) -> None:
+        """The latest marker of this kind is of then."""
+        self.marker_at.labels(kind.value).set(at.timestamp())
 
     # --- webhooks, thousands a second ---------------------------------------------------------------------------------
 

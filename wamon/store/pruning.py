@@ -9,6 +9,7 @@ from wamon.store.rows import microseconds
 # what tells that it was announced. The count of an alert's episodes outlives its transitions, whose numbers it guards.
 _PRUNE = (
     "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE at < ? LIMIT ?)",
+    "DELETE FROM markers WHERE seq IN (SELECT seq FROM markers WHERE at < ? LIMIT ?)",
     """
     DELETE FROM outbox WHERE id IN (
         SELECT o.id FROM outbox o LEFT JOIN groups g ON g.id = o.group_id

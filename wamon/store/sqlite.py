@@ -1,10 +1,9 @@
 """The store in one SQLite file, worked by one thread of its own."""
 
-import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,11 +17,14 @@ from wamon.core.delivery import Update
 from wamon.core.desk import TransitionId
 from wamon.core.errors import StoreError
 from wamon.core.health import Change, Fact, Signal, Snapshot, Subject, Value
+from wamon.core.markers import Marker, MarkerKind
 from wamon.core.outgoing import Batch, Receipt, Story, Thread
+from wamon.core.past import Page, Wanted
 from wamon.core.ports import OutboxFigures, Quarantined, Resumed
 from wamon.core.state import Changes, State
 from wamon.core.timing import Clock, Moment, SystemClock
-from wamon.store import ledger, outbox, telling
+from wamon.store import ledger, outbox, past, telling
+from wamon.store.backup import row_counts
 from wamon.store.faults import store_error
 from wamon.store.files import MOUNTS, DatabaseLock, files_size, identity, prepare_directory, prepare_file
 from wamon.store.migrations import check_origin, migrate
@@ -76,15 +78,6 @@ _ALERTS = """
 """
 _COUNTERS = "SELECT name, labels, value FROM counters"
 _MOMENT = "SELECT moment_at, moment_boot_id, moment_monotonic FROM instance WHERE moment_at IS NOT NULL"
-_HISTORY = """
-    SELECT at, subject_kind, subject_labels, signal, before, after, raw, source
-    FROM history WHERE at >= ? ORDER BY id DESC LIMIT ?
-"""
-_TRANSITIONS = """
-    SELECT key, rule, subject_kind, subject_labels, episode, ordinal, kind, severity, at, observed_at, opened_at,
-           last_confirmed_at, returns, what, evidence, close_reason, group_id, actor, note, is_rehearsal
-    FROM alert_transitions WHERE at >= ? ORDER BY seq DESC LIMIT ?
-"""
 
 
 class SqliteStore:
@@ -176,19 +169,6 @@ class SqliteStore:
         finally:
             self._db = None
             self._lock.release()
-
-    def _backup(self, target: Path) -> None:
-        if target.exists():
-            raise StoreError(f"{target} exists already: name a file that does not")
-        part = target.with_name(f"{target.name}.part")
-        try:
-            part.unlink(missing_ok=True)
-            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            with closing(sqlite3.connect(part)) as copy:
-                self._opened().conn.backup(copy)
-            part.rename(target)
-        except (sqlite3.Error, OSError) as exc:
-            raise store_error(target, exc) from exc
 
     # --- the state ----------------------------------------------------------------------------------------------------
 
@@ -339,25 +319,51 @@ class SqliteStore:
 
     async def transitions(self, *, since: datetime | None = None, limit: int = 1000) -> tuple[Transition, ...]:
         """The latest `limit` transitions since a moment, in the order in which they were committed."""
-        return await self._read(partial(_transitions, since=since, limit=limit))
+        return await self._read(partial(past.transitions, since=since, limit=limit))
 
     async def history(
         self, signals: Mapping[str, Signal[Value]], *, since: datetime | None = None, limit: int = 1000
     ) -> tuple[Change, ...]:
         """The latest `limit` changes since a moment, in the order of commit; those of unknown signals are left out."""
-        return await self._read(partial(_history, signals=signals, since=since, limit=limit))
+        return await self._read(partial(past.history, signals=signals, since=since, limit=limit))
+
+    async def past(self, signals: Mapping[str, Signal[Value]], wanted: Wanted) -> Page:
+        """One page of everything that has happened, newest first; changes of unknown signals are left out."""
+        return await self._read(partial(past.page, signals=signals, wanted=wanted))
+
+    async def add_marker(self, marker: Marker) -> Marker | None:
+        """Keep a marker; None when that is done, else the one that has this id already, which stays as it is."""
+        return await self._write(partial(past.add_marker, marker=marker))
+
+    async def count_markers(self, since: datetime, until: datetime) -> int:
+        """How many there are from one moment on, before another."""
+        return await self._read(partial(past.count_markers, since=since, until=until))
+
+    async def last_markers(self) -> Mapping[MarkerKind, datetime]:
+        """When the latest marker of each kind was; kinds without any are left out."""
+        return await self._read(past.last_markers)
 
     async def prune(self, before: datetime, *, limit: int = 5000) -> int:
-        """Forget what is older: history, notifications that were delivered or given up, closed alerts' transitions.
+        """Forget what is older: history, markers, notifications that are over, closed alerts' transitions.
 
         What belongs to an open alert stays, and a closed one is forgotten altogether with the last of its transitions.
         At most `limit` rows of each go at once; the answer is how many went, so repeat until it is 0.
         """
         return await self._write(partial(prune, before=before, limit=limit))
 
-    async def backup(self, target: Path) -> None:
-        """Write a consistent copy while the store works on; an existing file is refused, half a copy never shows."""
-        await self._in_thread(partial(self._backup, target))
+    async def row_counts(self) -> Mapping[str, int]:
+        """How many rows each table has."""
+        return await self._read(row_counts)
+
+    async def shrink(self) -> None:
+        """Give the room of what was forgotten back to the disk; meanwhile it takes as much again as is left."""
+        await self._in_thread(self._shrink)
+
+    def _shrink(self) -> None:
+        connection = self._opened().conn
+        self._check_place()
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def size_bytes(self) -> int:
         return await self._in_thread(lambda: files_size(self._path))
@@ -456,19 +462,3 @@ def _load(connection: sqlite3.Connection, signals: Mapping[str, Signal[Value]]) 
         desk=telling.load(connection),
         moment=Moment(at=moment(last[0]), boot_id=last[1], monotonic=last[2]) if last else None,
     )
-
-
-def _transitions(connection: sqlite3.Connection, since: datetime | None, limit: int) -> tuple[Transition, ...]:
-    rows = connection.execute(_TRANSITIONS, (_from(since), limit)).fetchall()
-    return tuple(map(RowReader().transition, reversed(rows)))
-
-
-def _history(
-    connection: sqlite3.Connection, signals: Mapping[str, Signal[Value]], since: datetime | None, limit: int
-) -> tuple[Change, ...]:
-    rows = connection.execute(_HISTORY, (_from(since), limit)).fetchall()
-    return tuple(change for change in map(RowReader(signals).change, reversed(rows)) if change is not None)
-
-
-def _from(since: datetime | None) -> int:
-    return 0 if since is None else microseconds(since)

@@ -12,24 +12,10 @@ from wamon.core.health import Snapshot, SubjectKind, fresh_for
 from wamon.core.ports import Rule
 from wamon.core.state import State
 from wamon.core.targets import AccountTarget
+from wamon.picture.values import Health
 from wamon.probes.names import describe
 
 MOST_ALERTS = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """Whether the daemon lives, and what it still waits for; it is ready when it waits for nothing.
-
-    `is_healthy` is false when one of its loops has stopped. Each reason is one plain sentence.
-    """
-
-    is_healthy: bool
-    not_ready_reasons: tuple[str, ...] = ()
-
-    @property
-    def is_ready(self) -> bool:
-        return self.is_healthy and not self.not_ready_reasons
 
 
 class Mood(StrEnum):

@@ -19,8 +19,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wamon.metrics.instruments import CONTENT_TYPE
 from wamon.operating import Operations
+from wamon.operating.history import History
+from wamon.picture.values import Health
 from wamon.web import api, runbooks
-from wamon.web.landing import Health, Landing
+from wamon.web.landing import Landing
+from wamon.web.pages import POLICY, Pictures
 from wamon.web.reloading import reload_route
 from wamon.web.runbooks import Runbooks
 
@@ -41,14 +44,18 @@ def private_app(
     *,
     scrape: ScrapeBody,
     health: Callable[[], Health],
-    landing: Callable[[], Landing],
+    landing: Callable[[], Landing] | None = None,
+    pages: Sequence[BaseRoute] = (),
     operations: Operations | None = None,
+    history: History | None = None,
+    pictures: Pictures | None = None,
     bearer_token: str | None = None,
     reload: Callable[[], str] | None = None,
 ) -> Starlette:
-    """The app. The callables must be quick and are asked anew for each request.
+    """The app. The callables must be quick and are asked anew for each request. `pages` stand in for the landing page.
 
-    With `operations` there is the API, with `reload` (which tells what came of it) the configuration can be read again;
+    With `operations` there is the API: of what happened with `history`, of how the accounts are with `pictures`. With
+    `reload` (which tells what came of it) the configuration can be read again;
     with a `bearer_token` everything but health checks and runbooks asks for it.
     """
     style = (TEMPLATES / "landing.css").read_text(encoding="utf-8")
@@ -77,6 +84,8 @@ def private_app(
         return PlainTextResponse("".join(f"{reason}\n" for reason in reasons), status_code=503)
 
     async def front(request: Request) -> Response:
+        if landing is None:
+            return PlainTextResponse("there is no page here\n", status_code=404)
         return HTMLResponse(page.render(page=landing(), style=style))
 
     async def index(request: Request) -> Response:
@@ -89,18 +98,18 @@ def private_app(
             return PlainTextResponse(f"there is no such runbook; {runbooks.PREFIX} lists all\n", status_code=404)
         return HTMLResponse(runbook_page.render(title=name.removesuffix(".md"), body=body, style=style))
 
+    plain = {"/": front, runbooks.PREFIX: index, f"{runbooks.PREFIX}/{{name}}": runbook}
     return _routed(
         {
-            "/": front,
             "/metrics": metrics,
             "/-/healthy": healthy,
             "/-/ready": ready,
-            runbooks.PREFIX: index,
-            f"{runbooks.PREFIX}/{{name}}": runbook,
+            **({} if pages else plain),
         },
-        policy=content_security_policy(style),
+        policy=POLICY if pages else content_security_policy(style),
         mounted=(
-            *(() if operations is None else (Mount(api.PREFIX, app=api.api(operations)),)),
+            *pages,
+            *(() if operations is None else (Mount(api.PREFIX, app=api.api(operations, history, pictures)),)),
             *(() if reload is None else (reload_route(reload),)),
         ),
         bearer_token=bearer_token,

@@ -1,0 +1,256 @@
+"""One line of the timeline: what happened, in words and as values."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from types import MappingProxyType
+from typing import Final
+
+from wamon.core.alerting import CloseReason, Severity, Transition, TransitionKind
+from wamon.core.health import NEVER, Change, JsonValue, Signal, Snapshot, Subject, Value
+from wamon.core.markers import Marker
+from wamon.core.past import Happening, PastKind, Position, Step
+from wamon.core.ports import Rule
+from wamon.operating.views import SHORT_ID
+from wamon.probes.names import describe
+
+NOT_KNOWN: Final = "not known"
+OPERATOR: Final = "operator"
+WAMON: Final = "wamon"
+LONGEST_WORDS: Final = 200
+
+_PREFIXES: Final = ("whatsapp_", "wamon_")
+_UNITS: Final = ("_timestamp_seconds", "_seconds", "_ratio", "_bytes")
+# What an alert was and is, as far as its step tells; severities are told of those that move them.
+_STATES: Final[Mapping[TransitionKind, tuple[str | None, str | None]]] = MappingProxyType(
+    {
+        TransitionKind.OPEN: ("inactive", "firing"),
+        TransitionKind.STALE: ("confirmed", "stale"),
+        TransitionKind.CONFIRMED: ("stale", "confirmed"),
+        TransitionKind.RECOVERING: ("firing", "recovering"),
+        TransitionKind.RETURNED: ("recovering", "firing"),
+        TransitionKind.INHIBITED: (None, "inhibited"),
+        TransitionKind.UNINHIBITED: ("inhibited", None),
+        TransitionKind.SILENCED: (None, "silenced"),
+        TransitionKind.UNSILENCED: ("silenced", None),
+        TransitionKind.ACKNOWLEDGED: (None, "acknowledged"),
+        TransitionKind.UNACKNOWLEDGED: ("acknowledged", None),
+        TransitionKind.ESCALATED: (None, "escalated"),
+        TransitionKind.FLAPPING: (None, "flapping"),
+        TransitionKind.CALMED: ("flapping", None),
+        TransitionKind.TAKEN_OVER: (None, "told by another"),
+    }
+)
+_WORDS: Final[Mapping[TransitionKind, str]] = MappingProxyType(
+    {
+        TransitionKind.OPEN: "opened",
+        TransitionKind.RAISE: "became worse",
+        TransitionKind.LOWER: "became less bad",
+        TransitionKind.STALE: "cannot be confirmed",
+        TransitionKind.CONFIRMED: "is confirmed again",
+        TransitionKind.RECOVERING: "looks better",
+        TransitionKind.RETURNED: "came back",
+        TransitionKind.CLOSE: "ended",
+        TransitionKind.INHIBITED: "is held back by its cause",
+        TransitionKind.UNINHIBITED: "is no longer held back",
+        TransitionKind.SILENCED: "was silenced",
+        TransitionKind.UNSILENCED: "is no longer silenced",
+        TransitionKind.ACKNOWLEDGED: "was acknowledged",
+        TransitionKind.UNACKNOWLEDGED: "is no longer acknowledged",
+        TransitionKind.ESCALATED: "was escalated",
+        TransitionKind.FLAPPING: "comes and goes",
+        TransitionKind.CALMED: "is steady again",
+        TransitionKind.TAKEN_OVER: "is told by another",
+    }
+)
+_CLOSINGS: Final[Mapping[CloseReason, str]] = MappingProxyType(
+    {
+        CloseReason.RESOLVED: "is resolved",
+        CloseReason.REMOVED: "ended: it is no longer watched",
+        CloseReason.FORCED: "was closed by hand",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the timeline; `id` is its own for ever.
+
+    `text` says it in one sentence, without the subject. `subject` is in people's words, `labels` are its identity
+    labels; all of it is empty for a marker, which is about everything. `name` is that of the signal or the alert, or
+    the marker's kind; `step` is what the alert did. `before` and `after` are a signal's values (None: not known), or an
+    alert's severity or state (None: nothing to tell); `before_words` and `after_words` say them to people, of several
+    values those that differ.
+    `known_by` is how it came to be known: poll, webhook, age (nobody could confirm it any longer), wamon (by what it
+    counts and judges itself) or operator. `actor` is who did it, `note` why, `alert_id` leads to the alert.
+    """
+
+    id: str
+    at: datetime
+    kind: PastKind
+    text: str
+    name: str
+    known_by: str
+    subject: str = ""
+    subject_kind: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    before: JsonValue | None = None
+    after: JsonValue | None = None
+    before_words: str = ""
+    after_words: str = ""
+    severity: Severity | None = None
+    alert_id: str = ""
+    step: str = ""
+    actor: str = ""
+    note: str = ""
+    is_rehearsal: bool = False
+    marker: Marker | None = None
+
+
+class Teller:
+    """Tells happenings with the names that are known now."""
+
+    def __init__(self, snapshot: Snapshot, rules: Mapping[str, Rule]) -> None:
+        # A page tells of few subjects, each many times.
+        self._described: Callable[[Subject], str] = cache(lambda subject: describe(subject, snapshot))
+        self._rules = rules
+
+    def entry(self, position: Position, happening: Happening) -> Entry:
+        entry_id = f"{position.kind.value}-{position.row}"
+        match happening:
+            case Marker():
+                return _marker(entry_id, happening)
+            case Change():
+                return self._change(entry_id, happening)
+            case Step():
+                return self._step(entry_id, happening)
+
+    def _change(self, entry_id: str, change: Change) -> Entry:
+        before, after = words(change.before, change.after)
+        # A probe goes by the name of what it asks about, so what it asks must be said.
+        probe = change.subject.label("probe")
+        name = f"{probe} {called(change.signal)}" if probe else called(change.signal)
+        return Entry(
+            id=entry_id,
+            at=change.at,
+            kind=PastKind.CHANGE,
+            text=f"{name}: {before} -> {after}",
+            subject=self._described(change.subject),
+            subject_kind=change.subject.kind.value,
+            labels=MappingProxyType(dict(change.subject.labels)),
+            name=change.signal.name,
+            before=_json(change.signal, change.before),
+            after=_json(change.signal, change.after),
+            before_words=before,
+            after_words=after,
+            known_by=change.source,
+        )
+
+    def _step(self, entry_id: str, step: Step) -> Entry:
+        transition = step.transition
+        rule = self._rules.get(transition.rule)
+        name = rule.alertname(transition.severity) if rule else transition.rule
+        before, after = _moved(step)
+        return Entry(
+            id=entry_id,
+            at=transition.at,
+            kind=PastKind.ALERT,
+            text=_sentence(name, transition),
+            subject=self._described(transition.subject),
+            subject_kind=transition.subject.kind.value,
+            labels=MappingProxyType(dict(transition.subject.labels)),
+            name=name,
+            before=before,
+            after=after,
+            before_words=before or "",
+            after_words=after or "",
+            known_by=OPERATOR if transition.actor else WAMON,
+            severity=transition.severity,
+            alert_id=transition.key[:SHORT_ID],
+            step=transition.kind.value,
+            actor=transition.actor,
+            note=transition.note,
+            is_rehearsal=transition.is_rehearsal,
+        )
+
+
+def _marker(entry_id: str, marker: Marker) -> Entry:
+    return Entry(
+        id=entry_id,
+        at=marker.at,
+        kind=PastKind.MARKER,
+        text=marker.title,
+        name=marker.kind.value,
+        known_by=OPERATOR,
+        actor=marker.source,
+        note=marker.text,
+        marker=marker,
+    )
+
+
+def _moved(step: Step) -> tuple[str | None, str | None]:
+    match step.transition.kind:
+        case TransitionKind.RAISE | TransitionKind.LOWER:
+            before = step.severity_before
+            return None if before is None else str(before), str(step.transition.severity)
+        case TransitionKind.CLOSE:
+            # Whoever is removed or forced to end may have been firing or recovering.
+            return "recovering" if step.transition.close_reason is CloseReason.RESOLVED else None, "inactive"
+        case kind:
+            return _STATES[kind]
+
+
+def _sentence(name: str, transition: Transition) -> str:
+    reason = transition.close_reason
+    what_happened = _WORDS[transition.kind] if reason is None else _CLOSINGS[reason]
+    by = f" by {transition.actor}" if transition.actor else ""
+    why = f" ({transition.note})" if transition.note else ""
+    return f"{name} {what_happened}{by}{why}: {transition.what}"
+
+
+def called(signal: Signal[Value]) -> str:
+    """A signal in people's words: `quality rating` for whatsapp_phone_number_quality_rating."""
+    name = signal.name
+    for prefix in (*_PREFIXES, f"{signal.kind.value}_"):
+        name = name.removeprefix(prefix)
+    for unit in _UNITS:
+        name = name.removesuffix(unit)
+    return name.replace("_", " ")
+
+
+def words(before: Value | None, after: Value | None) -> tuple[str, str]:
+    """Both values in people's words; of several values in one those that differ."""
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
+        return _said(before), _said(after)
+    differing = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return _named(before, differing), _named(after, differing)
+
+
+def _named(values: Mapping[str, str] | Mapping[str, bool] | Mapping[str, float], names: list[str]) -> str:
+    return _bearable(", ".join(f"{name} {_said(values.get(name))}" for name in names)) or "nothing"
+
+
+def _said(value: Value | None) -> str:
+    match value:
+        case None:
+            return NOT_KNOWN
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return "never" if value == NEVER else f"{value:%Y-%m-%d %H:%M:%S} UTC"
+        case str():
+            return _bearable(value)
+        case Mapping():
+            return _named(value, list(value))
+        case _:
+            return f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"
+
+
+def _bearable(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_WORDS else f"{line[: LONGEST_WORDS - 3]}..."
+
+
+def _json(signal: Signal[Value], value: Value | None) -> JsonValue | None:
+    return None if value is None else signal.shape.encode(value)

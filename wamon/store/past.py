@@ -1,0 +1,182 @@
+"""What has happened, read back: transitions, changes, markers, and all of them as one sequence."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from sqlite3 import Connection
+from typing import Any, Final
+
+from wamon.core.alerting import Severity, Transition
+from wamon.core.health import Change, Signal, Value
+from wamon.core.markers import Marker, MarkerKind
+from wamon.core.past import Happening, Page, PastKind, Position, Step, Wanted
+from wamon.store.rows import Row, RowReader, labels_text, microseconds, moment, plain
+
+_CHANGE: Final = "at, subject_kind, subject_labels, signal, before, after, raw, source"
+_TRANSITION: Final = """
+    key, rule, subject_kind, subject_labels, episode, ordinal, kind, severity, at, observed_at, opened_at,
+    last_confirmed_at, returns, what, evidence, close_reason, group_id, actor, note, is_rehearsal
+"""
+_SEVERITY_BEFORE: Final = """
+    (SELECT b.severity FROM alert_transitions b
+     WHERE (b.key, b.episode, b.ordinal) = (alert_transitions.key, alert_transitions.episode,
+                                            alert_transitions.ordinal - 1))
+"""
+_MARKER: Final = "id, at, kind, title, source, text, link, tags"
+
+_HISTORY: Final = f"SELECT {_CHANGE} FROM history WHERE at >= ? ORDER BY id DESC LIMIT ?"  # noqa: S608 - no input in it
+_TRANSITIONS: Final = f"SELECT {_TRANSITION} FROM alert_transitions WHERE at >= ? ORDER BY seq DESC LIMIT ?"  # noqa: S608 - no input in it
+_MARKER_OF: Final = f"SELECT {_MARKER} FROM markers WHERE id = ?"  # noqa: S608 - no input in it
+_ADD_MARKER: Final = f"INSERT INTO markers ({_MARKER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - no input in it
+_COUNT_MARKERS: Final = "SELECT count(*) FROM markers WHERE at >= ? AND at < ?"
+_LAST_MARKERS: Final = "SELECT kind, max(at) FROM markers GROUP BY kind"
+
+# Later than any moment there is.
+_NEVER: Final = 2**63 - 1
+
+
+def transitions(connection: Connection, since: datetime | None, limit: int) -> tuple[Transition, ...]:
+    """The latest `limit`, in the order in which they were committed."""
+    rows = connection.execute(_TRANSITIONS, (_from(since), limit)).fetchall()
+    return tuple(map(RowReader().transition, reversed(rows)))
+
+
+def history(
+    connection: Connection, signals: Mapping[str, Signal[Value]], since: datetime | None, limit: int
+) -> tuple[Change, ...]:
+    """The latest `limit`, in the order in which they were committed; those of unknown signals are left out."""
+    rows = connection.execute(_HISTORY, (_from(since), limit)).fetchall()
+    return tuple(change for change in map(RowReader(signals).change, reversed(rows)) if change is not None)
+
+
+# --- markers ----------------------------------------------------------------------------------------------------------
+
+
+def add_marker(connection: Connection, marker: Marker) -> Marker | None:
+    """Keep a marker; None when that is done, else the marker that has this id already, which stays as it is."""
+    row = connection.execute(_MARKER_OF, (marker.id,)).fetchone()
+    if row is not None:
+        return _marker(row)
+    connection.execute(_ADD_MARKER, _marker_row(marker))
+    return None
+
+
+def count_markers(connection: Connection, since: datetime, until: datetime) -> int:
+    (count,) = connection.execute(_COUNT_MARKERS, (microseconds(since), microseconds(until))).fetchone()
+    return int(count)
+
+
+def last_markers(connection: Connection) -> Mapping[MarkerKind, datetime]:
+    """When the latest of each kind was; kinds without any are left out."""
+    known = frozenset(MarkerKind)
+    return {MarkerKind(kind): moment(at) for kind, at in connection.execute(_LAST_MARKERS) if kind in known}
+
+
+def _marker_row(marker: Marker) -> Row:
+    return (
+        marker.id,
+        microseconds(marker.at),
+        marker.kind.value,
+        plain(marker.title),
+        plain(marker.source),
+        plain(marker.text),
+        marker.link,
+        json.dumps(marker.tags),
+    )
+
+
+def _marker(row: Row) -> Marker:
+    marker_id, at, kind, title, source, text, link, tags = row
+    return Marker(
+        id=marker_id,
+        at=moment(at),
+        # A later wamon may have had kinds that this one has not, and its markers are to be seen all the same.
+        kind=MarkerKind(kind) if kind in frozenset(MarkerKind) else MarkerKind.NOTE,
+        title=title,
+        source=source,
+        text=text,
+        link=link,
+        tags=tuple(json.loads(tags)),
+    )
+
+
+# --- all as one sequence ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Where one kind of happening lies: its table, its number there, what is read; and whether it has a subject."""
+
+    name: str
+    number: str
+    columns: str
+    has_subject: bool = True
+
+
+_TABLES: Final = {
+    PastKind.MARKER: _Table("markers", "seq", _MARKER, has_subject=False),
+    PastKind.CHANGE: _Table("history", "id", _CHANGE),
+    PastKind.ALERT: _Table("alert_transitions", "seq", f"{_SEVERITY_BEFORE}, {_TRANSITION}"),
+}
+
+
+def page(connection: Connection, signals: Mapping[str, Signal[Value]], wanted: Wanted) -> Page:
+    """One page of what has happened, newest first."""
+    reader = RowReader(signals)
+    read: Mapping[PastKind, Callable[[Row], Happening | None]] = {
+        PastKind.MARKER: _marker,
+        PastKind.CHANGE: reader.change,
+        PastKind.ALERT: lambda row: Step(
+            transition=reader.transition(row[1:]), severity_before=None if row[0] is None else Severity(row[0])
+        ),
+    }
+    found = sorted(
+        (each for kind in wanted.kinds for each in _rows(connection, kind, wanted)),
+        key=lambda each: each[0],
+        reverse=True,
+    )
+    taken = found[: wanted.limit]
+    happenings = ((position, read[position.kind](row)) for position, row in taken)
+    return Page(
+        happenings=tuple((position, each) for position, each in happenings if each is not None),
+        last=taken[-1][0] if len(found) > wanted.limit else None,
+    )
+
+
+def _rows(connection: Connection, kind: PastKind, wanted: Wanted) -> Iterator[tuple[Position, Row]]:
+    """One more than fit on the page, so that it shows whether there is another."""
+    table = _TABLES[kind]
+    rank = tuple(PastKind).index(kind)
+    at, row = _bound(wanted.before, rank)
+    conditions = [f"at >= ? AND at < ? AND (at, {table.number}) < (?, ?)"]
+    values: list[Any] = [_from(wanted.since), _NEVER if wanted.until is None else microseconds(wanted.until), at, row]
+    if table.has_subject:
+        conditions += ["instr(subject_labels, ?) > 0"] * len(wanted.about)
+        values += [_label_text(name, value) for name, value in wanted.about]
+    statement = f"""
+        SELECT {table.number}, at, {table.columns} FROM {table.name} WHERE {" AND ".join(conditions)}
+        ORDER BY at DESC, {table.number} DESC LIMIT ?
+    """  # noqa: S608 - names of ours alone, what is asked for is bound
+    for number, happened_at, *columns in connection.execute(statement, (*values, wanted.limit + 1)):
+        yield Position(moment(happened_at), rank, number), tuple(columns)
+
+
+def _bound(before: Position | None, rank: int) -> tuple[int, int]:
+    """Where this kind's part of the page begins: of the same moment, what ranks lower is older, all of it."""
+    if before is None:
+        return _NEVER, 0
+    at = microseconds(before.at)
+    if rank == before.rank:
+        return at, before.row
+    return at, _NEVER if rank < before.rank else 0
+
+
+def _label_text(name: str, value: str) -> str:
+    """What the stored labels hold when one of them is this, and only then: quotes within a value are escaped."""
+    text = labels_text(((name, value),))[1:-1]
+    return text if name else text.removeprefix('""')
+
+
+def _from(since: datetime | None) -> int:
+    return 0 if since is None else microseconds(since)
