@@ -21,7 +21,7 @@ QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-dev-shm-usage",
-    "--disable-features=NetworkTimeServiceQuerying,OptimizationHints,MediaRouter",
+    "--disable-features=NetworkTimeServiceQuerying,OptimizationHints,MediaRouter,AutofillServerCommunication",
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",

@@ -30,6 +30,7 @@ from wamon.core.targets import AccountTarget
 from wamon.core.timing import Clock, SystemClock
 from wamon.daemon import HISTORY_KEPT, PRUNE, TICK, Daemon, tick_interval
 from wamon.metrics.instruments import INSTRUMENTS
+from wamon.picture.values import Query
 from wamon.polling import Watch
 from wamon.probes import account, app, token
 from wamon.probes.account import WEBHOOK_SUBSCRIBED
@@ -316,7 +317,7 @@ def test_loop_that_hangs_is_not_healthy_until_it_ticks_again(tmp_path: Path) -> 
             # Four ticks of 15 s and half a minute.
             bench.clock.advance(1)
             assert not daemon.health().is_healthy
-            assert daemon.landing().verdict == "wamon itself is not well: a part of it has stopped."
+            assert daemon.pictures.overview(Query()).verdict == "wamon itself is not well: a part of it has stopped."
 
             await daemon.tick()
             assert daemon.health().is_healthy
@@ -610,7 +611,7 @@ def test_run_serves_polls_and_stops_when_told(tmp_path: Path) -> None:
         assert (healthy.status_code, healthy.text) == (200, "healthy\n")
         assert 'whatsapp_phone_number_quality_rating{phone_number_id="106540000000005"' in metrics.text
         assert INSTRUMENTS[0].name in metrics.text
-        assert "No alert is open." in page.text
+        assert "no alert is open." in page.text
         with pytest.raises(httpx.ConnectError):
             async with httpx.AsyncClient() as client:
                 await client.get(url)

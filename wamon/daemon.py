@@ -30,6 +30,8 @@ from wamon.notify.message import Composer
 from wamon.notify.outbox import Outbox
 from wamon.operating import Operations
 from wamon.operating.history import History
+from wamon.picture.lanes import FOLLOWED
+from wamon.picture.scene import Scene
 from wamon.picture.values import Health
 from wamon.polling import Poller, Watch
 from wamon.probes import PROBES, token
@@ -41,7 +43,8 @@ from wamon.store import SqliteStore
 from wamon.supervision import Supervisor
 from wamon.vitals import Vitals
 from wamon.watches import Watches, build_client, senders
-from wamon.web.landing import Landing, landing
+from wamon.web.live_pictures import LivePictures
+from wamon.web.pages import Look, Pages, page_hosts, page_routes
 from wamon.web.private import private_app
 from wamon.web.public import public_app
 from wamon.web.server import serve
@@ -58,6 +61,8 @@ HEARTBEAT_EVERY = timedelta(minutes=1)
 DIGEST_EVERY = timedelta(minutes=5)
 # A year to compare with, and a month to do it in.
 HISTORY_KEPT = timedelta(days=396)
+# What is read at once of a month's changes, at most.
+MOST_CHANGES = 200_000
 # A clock that jumped is often set right again soon; until then nothing is forgotten by it.
 CLOCK_DOUBTED = timedelta(hours=1)
 # A tick that is this many ticks late means that the loop hangs or a commit never ends.
@@ -163,6 +168,15 @@ class Daemon:
             random=random,
             observer=self.instruments,
         )
+        self.pictures = LivePictures(
+            scene=self.scene,
+            health=self.health,
+            version=__version__,
+            changes=lambda since: self.store.history(
+                signals_by_name([each.signal for each in FOLLOWED]), since=since, limit=MOST_CHANGES
+            ),
+        )
+        self._look = Look(version=__version__, clock=clock, random=random, count_alerts=self._open_alerts)
         self.buttons = build_buttons(
             settings, self.notifiers, self.operations.pressed, clock=clock, random=random, observer=self.instruments
         )
@@ -234,9 +248,10 @@ class Daemon:
                 app = private_app(
                     scrape=self.scrape,
                     health=self.health,
-                    landing=self.landing,
+                    pages=self.pages(),
                     operations=self.operations,
                     history=self.history,
+                    pictures=self.pictures,
                     bearer_token=self._settings.private_bearer_token,
                     reload=reload,
                 )
@@ -382,15 +397,29 @@ class Daemon:
         hung = () if health.is_healthy else ("the scheduler does not tick",)
         return (*hung, *health.not_ready_reasons)
 
-    def landing(self) -> Landing:
-        return landing(
-            self.engine.state,
-            health=self.health(),
-            rules=self.rules,
-            accounts=self._watches.account_targets(),
-            version=__version__,
+    def scene(self) -> Scene:
+        """What is known now, as pictures are made from it."""
+        return Scene(
+            state=self.engine.state,
             now=self._clock.now(),
+            accounts=self._watches.account_targets(),
+            books=self.intake.books,
+            rules={rule.name: rule for rule in self.rules},
+            is_receiving=bool(self._settings.webhook_apps()),
         )
+
+    def pages(self) -> Pages:
+        """The routes of the status pages."""
+        return page_routes(
+            self._look,
+            operations=self.operations,
+            pictures=self.pictures,
+            timeline=self.history.timeline,
+            hosts=page_hosts(self._settings.page_url),
+        )
+
+    def _open_alerts(self) -> int:
+        return sum(alert.is_open and not alert.is_rehearsal for alert in self.engine.state.alerts.values())
 
     def _publish(self, state: State, changes: Changes) -> None:
         self.exposition.publish(state, changes)

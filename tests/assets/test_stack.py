@@ -370,7 +370,7 @@ def test_prometheus_scrapes_wamon_as_the_rules_expect_and_tells_alertmanager() -
 
 def test_prometheus_with_an_empty_token_is_served_where_wamon_asks_for_none() -> None:
     daemon = Daemon()
-    wamon = Client(private_app(scrape=daemon.scrape, health=lambda: daemon.health, landing=lambda: daemon.page))
+    wamon = Client(private_app(scrape=daemon.scrape, health=lambda: daemon.health))
 
     # What Prometheus sends with an empty credentials_file. Source: Prometheus 2.42, seen 2026-11.
     assert wamon.get("/metrics", authorization="Bearer").status_code == 200

@@ -14,7 +14,6 @@ from starlette.types import ASGIApp
 from tests.operators import Floor
 from wamon.cli import main
 from wamon.picture.values import Health
-from wamon.web.landing import Landing
 from wamon.web.private import private_app
 
 
@@ -69,7 +68,6 @@ def daemon(floor: Floor, *, bearer_token: str | None = None, app: ASGIApp | None
     app = app or private_app(
         scrape=lambda is_gzip: b"",
         health=lambda: Health(is_healthy=True),
-        landing=_no_page,
         operations=floor.operations,
         bearer_token=bearer_token,
     )
@@ -82,7 +80,3 @@ def daemon(floor: Floor, *, bearer_token: str | None = None, app: ASGIApp | None
         finally:
             server.shutdown()
             thread.join()
-
-
-def _no_page() -> Landing:
-    raise AssertionError("nobody asked for the page")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.alone
 QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
-    "--disable-features=NetworkTimeServiceQuerying,OptimizationHints,MediaRouter",
+    "--disable-features=NetworkTimeServiceQuerying,OptimizationHints,MediaRouter,AutofillServerCommunication",
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
@@ -73,7 +73,7 @@ async def document(program: str, url: str, profile: Path) -> tuple[str, list[str
     return printed.decode(), asked
 
 
-def test_landing_page_and_slack_page_show_the_alert_and_fetch_nothing_from_elsewhere(tmp_path: Path) -> None:
+def test_overview_and_slack_page_show_the_alert_and_fetch_nothing_from_elsewhere(tmp_path: Path) -> None:
     program = require_tool("chromium")
 
     async def story() -> None:
@@ -86,7 +86,7 @@ def test_landing_page_and_slack_page_show_the_alert_and_fetch_nothing_from_elsew
             landing, wanted_by_landing = await document(program, page, tmp_path / "profile-1")
             slack, wanted_by_slack = await document(program, it.slack_url, tmp_path / "profile-2")
 
-            assert "1 alert is open, the worst is critical." in landing
+            assert "1 critical alert is open." in landing
             assert "Quality rating RED" in landing
             assert "/metrics" in landing
             assert "CRITICAL  Quality rating RED" in slack

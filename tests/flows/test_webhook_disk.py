@@ -54,7 +54,7 @@ TROUBLES = {
 async def asked(flow: WebhookFlow, path: str) -> tuple[int, str]:
     """What the private listener answers."""
     daemon = flow.daemon
-    app = private_app(scrape=daemon.scrape, health=daemon.health, landing=daemon.landing)
+    app = private_app(scrape=daemon.scrape, health=daemon.health, pages=daemon.pages())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://private") as client:
         answer = await client.get(path)
     return answer.status_code, answer.text

@@ -5,7 +5,7 @@ What Meta tells at the moment of its choosing goes by `post`, `tell` and `say`. 
 """
 
 import random
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -42,6 +42,7 @@ class WebhookFlow(Flow):
         self,
         folder: Path,
         *,
+        world: Callable[[Callable[[], datetime]], World] = World.small,
         accounts: int = 1,
         tables: str = "",
         is_checked: bool = True,
@@ -50,7 +51,7 @@ class WebhookFlow(Flow):
     ) -> None:
         super().__init__(
             folder,
-            world=World.small,
+            world=world,
             accounts=accounts,
             tables=tables,
             at=START,

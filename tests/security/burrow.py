@@ -143,7 +143,7 @@ class Burrow:
     async def _keep_what_is_shown(self, label: str) -> None:
         self.shown[f"metrics {label}"] = self.daemon.scrape(False).decode()
         self.shown[f"gzip metrics {label}"] = gzip.decompress(self.daemon.scrape(True)).decode()
-        app = private_app(scrape=self.daemon.scrape, health=self.daemon.health, landing=self.daemon.landing)
+        app = private_app(scrape=self.daemon.scrape, health=self.daemon.health, pages=self.daemon.pages())
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://private") as client:
             for path in ("/", "/-/healthy", "/-/ready"):
                 self.shown[f"{path} {label}"] = (await client.get(path)).text

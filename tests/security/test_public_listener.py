@@ -54,7 +54,7 @@ def private_paths() -> list[str]:
     def never() -> NoReturn:
         raise AssertionError("only its routes are wanted")
 
-    app = private_app(scrape=lambda _: never(), health=never, landing=never)
+    app = private_app(scrape=lambda _: never(), health=never)
     assert isinstance(app, Starlette)
     return [route.path for route in app.routes if isinstance(route, Route)]
 

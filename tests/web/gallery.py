@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from tests.fakes import START
 from wamon.core.alerting import Severity
 from wamon.core.health import Subject
+from wamon.core.markers import Marker, MarkerKind
 from wamon.operating.history import Asked, Entry, PastKind, Timeline
 from wamon.picture.values import (
     AccountRow,
@@ -146,6 +147,7 @@ class Gallery:
         return NumberPage(
             row=found,
             properties=(
+                Property(name="Quality rating", known=found.rating),
                 Property(name="Messaging limit", known=known("1 000 people in 24 h")),
                 Property(name="Throughput", known=known("STANDARD", meaning="80 messages a second")),
                 Property(name="Name", known=UNKNOWN),
@@ -153,6 +155,7 @@ class Gallery:
             senders=(
                 SenderRow(scope="phone number", id=found.phone_number_id, can_send=known("AVAILABLE"), reasons=()),
                 SenderRow(scope="business", id="900", can_send=known("LIMITED", Mood.WATCH), reasons=CODES[:1]),
+                SenderRow(scope="app", id="7001", can_send=known(None, Mood.UNKNOWN, last="AVAILABLE"), reasons=()),
             ),
             windows=(window("15 min", 0.01), window("1 h", 0.04), window("24 h", 1.0)),
             statuses=(("sent", 90_210), ("delivered", 88_000), ("read", 51_003), ("failed", 120)),
@@ -293,7 +296,7 @@ async def history(asked: Asked) -> Timeline:
         id="c1",
         at=START - timedelta(days=3),
         kind=PastKind.CHANGE,
-        text="quality_rating GREEN to RED",
+        text="quality rating: GREEN -> RED",
         subject="+1 555 000 0000 (Jasper's Market)",
         subject_kind=number.kind.value,
         labels=dict(number.labels),
@@ -308,7 +311,7 @@ async def history(asked: Asked) -> Timeline:
         changed,
         id="a1",
         kind=PastKind.ALERT,
-        text="CRITICAL quality rating RED",
+        text="WhatsAppQualityRatingRed opened: Quality rating RED",
         name="WhatsAppQualityRatingRed",
         before_words="",
         after_words="critical, firing",
@@ -326,5 +329,14 @@ async def history(asked: Asked) -> Timeline:
         name="deploy",
         known_by="operator",
         actor="deploy job",
+        note="4 of 4 machines",
+        marker=Marker(
+            id="m1",
+            at=START - timedelta(days=4),
+            kind=MarkerKind.DEPLOY,
+            title="deploy: sender 4.2",
+            source="deploy job",
+            link="https://ci.example.com/7",
+        ),
     )
     return Timeline(entries=(opened, changed, marked), next_cursor="" if asked.cursor else "older")

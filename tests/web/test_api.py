@@ -12,15 +12,10 @@ from tests.core.telling import number
 from tests.fakes import START
 from tests.operators import Floor
 from wamon.picture.values import Health
-from wamon.web.landing import Landing
 from wamon.web.origin import MAX_BODY_BYTES
 from wamon.web.private import private_app
 
 SILENCE = {"matchers": ["waba_id=100"], "for_seconds": 3600, "reason": "move", "author": "Kim"}
-
-
-def never() -> Landing:
-    raise AssertionError("nobody asked for the page")
 
 
 class Caller:
@@ -31,7 +26,6 @@ class Caller:
         self._app = private_app(
             scrape=lambda is_gzip: b"up 1\n",
             health=lambda: Health(is_healthy=True),
-            landing=never,
             operations=floor.operations,
             bearer_token=bearer_token,
         )

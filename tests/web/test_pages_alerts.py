@@ -337,3 +337,10 @@ def test_words_of_the_address_are_not_shown(reader: Reader) -> None:
 @pytest.mark.parametrize("path", ["/alerts/x/acknowledge", "/alerts/x/silence", "/alerts/x/close", "/silences"])
 def test_what_changes_something_is_no_link(reader: Reader, path: str) -> None:
     assert reader.ask("GET", path).status_code == 405
+
+
+def test_command_in_a_next_step_is_code_and_the_rest_is_text(reader: Reader) -> None:
+    page = reader.ask("GET", "/alerts/fff%3Cb%3E").text
+
+    assert "There is no alert &#39;fff&lt;b&gt;&#39;" in page
+    assert "<code>wamon alerts list</code>" in page

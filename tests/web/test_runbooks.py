@@ -7,9 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.operators import Floor
+from tests.web.paging import Reader
 from wamon.picture.values import Health
 from wamon.rules import RULES
-from wamon.web.landing import Landing
 from wamon.web.private import private_app
 from wamon.web.runbooks import Runbooks
 
@@ -17,11 +18,11 @@ ALERTNAMES = sorted({name for rule in RULES for name in rule.alertnames.values()
 
 
 def get(path: str, *, bearer_token: str | None = None) -> httpx.Response:
-    def nothing() -> Landing:
-        raise AssertionError("a runbook needs no picture of the account")
-
     app = private_app(
-        scrape=lambda is_gzip: b"", health=lambda: Health(is_healthy=True), landing=nothing, bearer_token=bearer_token
+        scrape=lambda is_gzip: b"",
+        health=lambda: Health(is_healthy=True),
+        pages=Reader(Floor()).app.routes,
+        bearer_token=bearer_token,
     )
 
     async def ask() -> httpx.Response:

@@ -61,7 +61,9 @@ def _verdict(
             Mood.WATCH,
             f"No alert is open, but {_of(watched, len(rows))} {'needs' if watched == 1 else 'need'} a look.",
         )
-    return Mood.GOOD, f"{_all(len(rows))} can send, and no alert is open."
+    notices = severities[Severity.INFO]
+    told = f"{_counted(notices, 'notice')} {_are(notices)} open" if notices else "no alert is open"
+    return Mood.GOOD, f"{_all(len(rows))} can send, and {told}."
 
 
 def _reasons(alerts: Sequence[Alert]) -> Iterator[str]:

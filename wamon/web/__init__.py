@@ -1,1 +1,1 @@
-"""The private listener: metrics, health and the landing page."""
+"""The private listener: metrics, health and the status pages."""

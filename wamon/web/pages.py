@@ -1,6 +1,7 @@
 """The status pages on the private listener: every page's route, its templates, its style and its one script."""
 
 from collections.abc import Collection
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -22,7 +23,9 @@ POLICY = (
 )
 
 
-__all__ = ["POLICY", "Look", "Pictures", "page_hosts", "page_routes"]
+Pages: TypeAlias = list[Route]
+
+__all__ = ["POLICY", "Look", "Pages", "Pictures", "page_hosts", "page_routes"]
 
 
 def page_routes(
@@ -32,7 +35,7 @@ def page_routes(
     pictures: Pictures,
     timeline: ReadTimeline,
     hosts: Collection[str] = (),
-) -> list[Route]:
+) -> Pages:
     """The routes. `hosts` are the names under which the pages are reached, besides addresses."""
     return [
         *_static_routes(look),
@@ -65,7 +68,7 @@ def _runbook_routes(look: Look) -> list[Route]:
     books = Runbooks()
 
     async def index(request: Request) -> Response:
-        return look.page(request, "runbooks.html", is_public=True, title="Runbooks", names=books.names)
+        return look.page(request, "runbook.html", is_public=True, title="Runbooks", names=books.names)
 
     async def runbook(request: Request) -> Response:
         name = request.path_params["name"]
@@ -75,7 +78,7 @@ def _runbook_routes(look: Look) -> list[Route]:
             return look.page(
                 request, "failed.html", is_public=True, status=404, error="there is no such runbook", next_step=words
             )
-        return look.page(request, "runbooks.html", is_public=True, title=name.removesuffix(".md"), body=body)
+        return look.page(request, "runbook.html", is_public=True, title=name.removesuffix(".md"), body=body)
 
     return [
         Route(runbooks.PREFIX, index, methods=["GET"]),

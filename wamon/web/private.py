@@ -1,19 +1,14 @@
-"""The private listener's routes: /metrics, health, the landing page, the runbooks, and the operators' API if wanted."""
+"""The private listener's routes: /metrics, health, the status pages, and the operators' API if wanted."""
 
-import base64
-import hashlib
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,14 +17,10 @@ from wamon.operating import Operations
 from wamon.operating.history import History
 from wamon.picture.values import Health
 from wamon.web import api, runbooks
-from wamon.web.landing import Landing
+from wamon.web.page_look import accepts_gzip
 from wamon.web.pages import POLICY, Pictures
 from wamon.web.reloading import reload_route
-from wamon.web.runbooks import Runbooks
 
-__all__ = ["Health", "Landing", "private_app"]
-
-TEMPLATES = Path(__file__).parent / "templates"
 # Who looks after a container or a load balancer has no credential, nor has who follows a link in a message.
 OPEN_PATHS = ("/-/healthy", "/-/ready", runbooks.PREFIX)
 
@@ -44,7 +35,6 @@ def private_app(
     *,
     scrape: ScrapeBody,
     health: Callable[[], Health],
-    landing: Callable[[], Landing] | None = None,
     pages: Sequence[BaseRoute] = (),
     operations: Operations | None = None,
     history: History | None = None,
@@ -52,18 +42,12 @@ def private_app(
     bearer_token: str | None = None,
     reload: Callable[[], str] | None = None,
 ) -> Starlette:
-    """The app. The callables must be quick and are asked anew for each request. `pages` stand in for the landing page.
+    """The app. The callables must be quick and are asked anew for each request. `pages` are the status pages' routes.
 
     With `operations` there is the API: of what happened with `history`, of how the accounts are with `pictures`. With
     `reload` (which tells what came of it) the configuration can be read again;
     with a `bearer_token` everything but health checks and runbooks asks for it.
     """
-    style = (TEMPLATES / "landing.css").read_text(encoding="utf-8")
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    environment.filters["moment"] = moment
-    environment.filters["ago"] = ago
-    page, runbook_page = environment.get_template("landing.html"), environment.get_template("runbook.html")
-    books = Runbooks()
 
     async def metrics(request: Request) -> Response:
         if not accepts_gzip(request.headers):
@@ -83,30 +67,13 @@ def private_app(
         reasons = answer.not_ready_reasons or ("a part of wamon has stopped: restart it and read its log",)
         return PlainTextResponse("".join(f"{reason}\n" for reason in reasons), status_code=503)
 
-    async def front(request: Request) -> Response:
-        if landing is None:
-            return PlainTextResponse("there is no page here\n", status_code=404)
-        return HTMLResponse(page.render(page=landing(), style=style))
-
-    async def index(request: Request) -> Response:
-        return HTMLResponse(runbook_page.render(title="Runbooks", names=books.names, style=style))
-
-    async def runbook(request: Request) -> Response:
-        name = request.path_params["name"]
-        body = books.html(name)
-        if body is None:
-            return PlainTextResponse(f"there is no such runbook; {runbooks.PREFIX} lists all\n", status_code=404)
-        return HTMLResponse(runbook_page.render(title=name.removesuffix(".md"), body=body, style=style))
-
-    plain = {"/": front, runbooks.PREFIX: index, f"{runbooks.PREFIX}/{{name}}": runbook}
     return _routed(
         {
             "/metrics": metrics,
             "/-/healthy": healthy,
             "/-/ready": ready,
-            **({} if pages else plain),
         },
-        policy=POLICY if pages else content_security_policy(style),
+        policy=POLICY,
         mounted=(
             *pages,
             *(() if operations is None else (Mount(api.PREFIX, app=api.api(operations, history, pictures)),)),
@@ -130,15 +97,6 @@ def _routed(
     # /metrics/ is not a route, and nobody is sent elsewhere.
     app.router.redirect_slashes = False
     return app
-
-
-def content_security_policy(style: str) -> str:
-    """Nothing may be loaded from anywhere; the one style sheet stands in the page and is known by its digest."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
 
 
 class BearerGuard:
@@ -191,29 +149,3 @@ class StrictHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
-
-
-def accepts_gzip(headers: Headers) -> bool:
-    """Whether Accept-Encoding names gzip, or anything, without refusing it by q=0 (RFC 9110, section 12.5.3)."""
-    weights = {}
-    for item in ",".join(headers.getlist("accept-encoding")).split(","):
-        coding, _, parameter = item.partition(";")
-        name, _, weight = parameter.replace(" ", "").partition("=")
-        weights[coding.strip().lower()] = weight if name.lower() == "q" else "1"
-    weight = weights.get("gzip", weights.get("x-gzip", weights.get("*", "0")))
-    return weight.strip("0.") != ""
-
-
-def moment(at: datetime | None) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at is not None else "never"
-
-
-def ago(at: datetime | None, now: datetime) -> str:
-    """How long before `now`, in one unit."""
-    if at is None:
-        return "never"
-    waited = max(now - at, timedelta(0))
-    for unit, word in ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min")):
-        if waited >= unit:
-            return f"{waited // unit} {word} ago"
-    return f"{waited // timedelta(seconds=1)} s ago"

@@ -1,21 +1,21 @@
-"""Every check once, in the order an expert would look, with evidence, cause and fix.
+"""Meta's side: the daemon's probes once, into a picture, and the daemon's rules about it.
 
-The doctor has no knowledge of its own: it runs the daemon's probes into a picture and asks the daemon's rules about it.
+The doctor has no knowledge of its own here: what is wrong with an account the rules know.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 from wamon.config.settings import Settings
-from wamon.core.alerting import Severity, Truth, Verdict
-from wamon.core.errors import DeliveryError, DeliveryRejected
-from wamon.core.health import Sighting, Signal, Snapshot, Subject, Value
-from wamon.core.ports import Notifier, Probe, ProbeOutcome, Rule, View
+from wamon.core.alerting import Truth, Verdict
+from wamon.core.health import Sighting, Signal, Snapshot, Value
+from wamon.core.ports import Probe, ProbeOutcome, Rule, View
 from wamon.core.targets import Target
 from wamon.core.timing import Clock
+from wamon.doctor.findings import BY_SEVERITY, Finding, Status
 from wamon.graph.client import GraphClient
 from wamon.graph.runner import ProbeRun, run_probe
 from wamon.probes import account, api_version, app, evidence, token
@@ -24,35 +24,8 @@ from wamon.rules import phone_status
 from wamon.rules.words import moment
 from wamon.watches import learned_app_ids
 
-
-class Status(IntEnum):
-    """The exit codes of Nagios plugins."""
-
-    OK = 0
-    WARNING = 1
-    CRITICAL = 2
-    UNKNOWN = 3
-
-    def __str__(self) -> str:
-        return self.name
-
-
-# The worst of all checks is the command's answer; a warning that is known beats a question that was not answered.
-ORDER = (Status.OK, Status.UNKNOWN, Status.WARNING, Status.CRITICAL)
-BY_SEVERITY = {Severity.INFO: Status.OK, Severity.WARNING: Status.WARNING, Severity.CRITICAL: Status.CRITICAL}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """The outcome of one check about one thing. `cause` and `fix` are empty when it is well."""
-
-    check: str
-    about: str
-    status: Status
-    evidence: tuple[tuple[str, str], ...] = ()
-    cause: str = ""
-    fix: tuple[str, ...] = ()
-    subject: Subject | None = None
+# Somebody waits for the answer: a probe has less time than in the daemon.
+PROBE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +40,6 @@ class Check:
 REFUSALS = (ProbeOutcome.DENIED, ProbeOutcome.REFUSED)
 SUBSCRIBED = "Webhooks are subscribed"
 CONNECTED = "Number is in the WABA and connected"
-RECEIVER_TITLE = "Alerts would be taken"
 
 CHECKS = (
     Check(title="Access token is valid", rule="WhatsAppTokenInvalid", shows=(("token", token.TOKEN_INFO),)),
@@ -146,63 +118,57 @@ class Asked:
         return snapshot.fold(sighting)[0]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """What Meta answered when it was asked everything once, as Graph API `version`."""
+
+    version: str
+    asked: tuple[Asked, ...]
+    snapshot: Snapshot
+
+
 async def examine(
     settings: Settings, *, client: GraphClient, rules: Sequence[Rule], clock: Clock
 ) -> tuple[Finding, ...]:
     """Ask Meta everything once, and judge it by the rules."""
+    return judge(await look(settings, client=client, clock=clock), settings, rules=rules, now=clock.now())
+
+
+async def look(settings: Settings, *, client: GraphClient, clock: Clock) -> Picture:
+    """Ask Meta everything once; what is not answered is in the picture too."""
     version = settings.version(settings.versions, clock.now())
     asked: list[Asked] = []
     snapshot = Snapshot()
 
+    async def ask_one(probe: Probe[Any], target: Target) -> Asked:
+        run = await run_probe(client, probe, target, clock=clock, deadline_seconds=PROBE_SECONDS)
+        return Asked(probe=probe, target=target, run=run)
+
     async def ask(probe: Probe[Any], targets: Sequence[Target]) -> None:
         nonlocal snapshot
-        for target in targets:
-            one = Asked(probe=probe, target=target, run=await run_probe(client, probe, target, clock=clock))
-            asked.append(one)
-            snapshot = one.added_to(snapshot)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(ask_one(probe, target)) for target in targets]
+        for task in tasks:
+            asked.append(task.result())
+            snapshot = task.result().added_to(snapshot)
 
     await ask(token.PROBE, settings.token_targets())
     # After the tokens, since debug_token tells the app that nobody configured.
     await ask(account.PROBE, settings.account_targets(learned_app_ids(snapshot), version=version))
     await ask(app.PROBE, settings.app_targets())
     await ask(api_version.PROBE, (settings.instance_target(version=version),))
+    return Picture(version=version, asked=tuple(asked), snapshot=snapshot)
+
+
+def judge(picture: Picture, settings: Settings, *, rules: Sequence[Rule], now: datetime) -> tuple[Finding, ...]:
+    """What the rules say of the picture, in the order in which an expert would look."""
     by_name = {rule.name: _at_one_look(rule) for rule in rules}
-    findings = [_answered(one, snapshot) for one in asked]
+    findings = [_answered(one, picture.snapshot) for one in picture.asked]
     for check in CHECKS:
         if check.rule in by_name:
-            findings += _judge(check, by_name[check.rule], snapshot, clock.now())
-    graph = f"{settings.graph_base_url}/{version}"
+            findings += _judge(check, by_name[check.rule], picture.snapshot, now)
+    graph = f"{settings.graph_base_url}/{picture.version}"
     return tuple(_with_command(finding, graph) for finding in findings)
-
-
-async def examine_receivers(notifiers: Iterable[Notifier]) -> tuple[Finding, ...]:
-    """Ask each receiver whether it would take an alert; none is sent."""
-    findings = []
-    for notifier in notifiers:
-        try:
-            words = await notifier.check()
-        except DeliveryError as error:
-            status = Status.CRITICAL if isinstance(error, DeliveryRejected) else Status.UNKNOWN
-            cause = "Alerts would not arrive." if status is Status.CRITICAL else "The receiver did not answer."
-            findings.append(
-                Finding(
-                    check=RECEIVER_TITLE,
-                    about=notifier.name,
-                    status=status,
-                    evidence=(("Answer", str(error)),),
-                    cause=cause,
-                    fix=("The answer names the next step; then run this again.",),
-                )
-            )
-        else:
-            findings.append(
-                Finding(check=RECEIVER_TITLE, about=notifier.name, status=Status.OK, evidence=(("Answer", words),))
-            )
-    return tuple(findings)
-
-
-def worst(findings: Sequence[Finding]) -> Status:
-    return max((finding.status for finding in findings), key=ORDER.index, default=Status.UNKNOWN)
 
 
 def _answered(asked: Asked, snapshot: Snapshot) -> Finding:
