@@ -21,6 +21,7 @@ _PROGRAMS = {
     "amtool": (("amtool",), "prometheus-alertmanager"),
     "chromium": (("chromium", "chromium-browser"), "chromium"),
     "systemd-analyze": (("systemd-analyze",), "systemd"),
+    "openssl": (("openssl",), "openssl"),
 }
 
 _CONTRACT = Path(__file__).parents[2] / "shared" / "contract" / "business-messaging-api_v23.0.yaml"

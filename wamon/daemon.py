@@ -232,7 +232,8 @@ class Daemon:
             if public is not None:
                 stack.enter_context(public)
             async with self.opened(), asyncio.TaskGroup() as tasks:
-                url = _url(sock)
+                tls = self._settings.web_config.tls
+                url = _url(sock, self._settings.web_config.scheme)
                 log.info(
                     "watching",
                     extra={
@@ -253,10 +254,13 @@ class Daemon:
                     history=self.history,
                     pictures=self.pictures,
                     bearer_token=self._settings.private_bearer_token,
+                    web_config=self._settings.web_config,
                     reload=reload,
                 )
                 running = [
-                    tasks.create_task(serve(app, sock), name="private listener"),
+                    tasks.create_task(
+                        serve(app, sock, tls=None if tls is None else tls.context()), name="private listener"
+                    ),
                     tasks.create_task(self.outbox.run(), name="outbox"),
                     tasks.create_task(self.engine.keep_desk(), name="desk"),
                     tasks.create_task(self._watch(), name="scheduler"),
@@ -438,6 +442,6 @@ def _place(listen: Listen) -> tuple[str, int]:
     return listen.host, listen.port
 
 
-def _url(sock: socket.socket) -> str:
+def _url(sock: socket.socket, scheme: str = "http") -> str:
     host, port = sock.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -4,11 +4,13 @@ import json
 import stat
 from pathlib import Path
 
+import bcrypt
 import pytest
 from click.testing import CliRunner, Result
 
 from tests.cli.running import wamon
 from wamon.cli import main
+from wamon.web.web_config import read_web_config
 
 ONE = {"WAMON_WABA_ID": "1029", "WAMON_ACCESS_TOKEN": "EAAcanary"}
 
@@ -175,3 +177,21 @@ def test_check_tells_the_routes_and_who_alerts(tmp_path: Path) -> None:
     lines = [" ".join(line.split()) for line in result.output.splitlines()]
     assert "route from critical on of default: slack_bot:#oncall" in lines
     assert "alerts prometheus WhatsAppTokenInvalid" in lines
+
+
+def test_hashed_password_is_a_line_for_the_web_configuration_file(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["config", "hash-password", "anna"], input="correct horse\n")
+
+    file = tmp_path / "web.yml"
+    file.write_text(f"basic_auth_users:\n{result.output}", encoding="utf-8")
+    hashed = read_web_config(file).users["anna"]
+    assert bcrypt.checkpw(b"correct horse", hashed.encode())
+    assert "horse" not in result.output
+
+
+@pytest.mark.parametrize(("name", "password"), [("anna", ""), ("anna", "x" * 73), ("a:b", "secret"), ("", "secret")])
+def test_password_or_name_that_no_file_can_hold_is_refused(name: str, password: str) -> None:
+    result = CliRunner().invoke(main, ["config", "hash-password", name], input=f"{password}\n")
+
+    assert result.exit_code != 0
+    assert "must have" in result.output

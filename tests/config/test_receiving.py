@@ -417,7 +417,7 @@ def test_listener_that_others_reach_without_a_token_is_warned_of(load: Load) -> 
 
     assert list(warned) == [
         (
-            "private_listen is open to other machines without private_bearer_token: "
+            "private_listen is open to other machines without private_bearer_token or users in a web_config: "
             "whoever reaches it can silence and close alerts"
         )
     ]

@@ -82,6 +82,7 @@ def test_every_line_behind_a_hash_loads_too(load: Load, tmp_path: Path) -> None:
     (tmp_path / "versions.toml").write_text(
         "as_of = 2027-01-01\n[versions.v27]\nintroduced = 2027-01-01\n", encoding="utf-8"
     )
+    (tmp_path / "web.yml").write_text("http_server_config: {headers: {X-Frame-Options: deny}}\n", encoding="utf-8")
 
     settings = load(uncommented)
 

@@ -164,7 +164,7 @@ def test_readme_lists_every_subcommand_of_config() -> None:
     assert isinstance(config, click.Group)
 
     (row,) = [line for line in text.splitlines() if line.startswith("| `wamon config")]
-    assert set(config.commands) <= set(re.findall(r"\w+", row.split("|")[1]))
+    assert set(config.commands) <= set(re.findall(r"[\w-]+", row.split("|")[1]))
 
 
 def test_commands_that_take_json_are_those_that_the_readme_names() -> None:

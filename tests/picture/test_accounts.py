@@ -1,5 +1,6 @@
 """Accounts, what ends, whether webhooks come, and what wamon does not see."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,11 +14,13 @@ from wamon.core.health import NEVER, Reading, Subject
 from wamon.picture.accounts import account_rows, countdowns, subscription_rows, webhooks
 from wamon.picture.unseen import unseen
 from wamon.picture.values import Mood
+from wamon.probes.account import WABA_REVIEW_STATUS, WABA_STATUS
 from wamon.probes.api_version import VERSION_EXPIRY
 from wamon.probes.app import WEBHOOK_CALLBACK_MATCHES, WEBHOOK_FIELD_SUBSCRIBED
-from wamon.probes.token import TOKEN_DATA_ACCESS_EXPIRY, TOKEN_EXPIRY
+from wamon.probes.token import TOKEN_DATA_ACCESS_EXPIRY, TOKEN_EXPIRY, TOKEN_SCOPE_GRANTED
 
 DAY = timedelta(days=1)
+WABA = Subject.waba("100")
 TOKEN = Subject.token("main")
 APP = Subject.app("61")
 
@@ -44,6 +47,21 @@ def test_account_that_never_answered_is_unknown() -> None:
     (row,) = account_rows(scene())
 
     assert (row.mood, row.is_stale, row.checked_at) == (Mood.UNKNOWN, True, None)
+
+
+@pytest.mark.parametrize(
+    ("reading", "mood"),
+    [
+        (WABA_STATUS.reading(WABA, "ACTIVE"), Mood.GOOD),
+        (WABA_STATUS.reading(WABA, "DISABLED"), Mood.BAD),
+        (WABA_STATUS.reading(WABA, "HIBERNATING"), Mood.UNKNOWN),
+        (WABA_REVIEW_STATUS.reading(WABA, "PENDING"), Mood.WATCH),
+    ],
+)
+def test_account_is_as_its_status_and_review_are_before_any_alert(reading: Reading, mood: Mood) -> None:
+    (row,) = account_rows(scene(*told(target(), number()), reading))
+
+    assert row.mood is mood
 
 
 # --- what ends --------------------------------------------------------------------------------------------------------
@@ -85,6 +103,20 @@ def test_end_that_was_read_long_ago_is_shown_and_not_called_good() -> None:
     (shown, *_) = countdowns(scene(expiry(100 * DAY), later=timedelta(hours=2)))
 
     assert (shown.ends_at, shown.mood, shown.remark) == (START + 100 * DAY, Mood.UNKNOWN, "as it was last known")
+
+
+def test_token_that_never_ended_is_not_called_good_once_nobody_looks() -> None:
+    never = (TOKEN_EXPIRY.reading(TOKEN, NEVER), TOKEN_DATA_ACCESS_EXPIRY.reading(TOKEN, NEVER))
+
+    for shown in countdowns(scene(*never, later=timedelta(hours=2))):
+        assert (shown.ends_at, shown.mood, shown.remark) == (None, Mood.UNKNOWN, "never ends, as it was last known")
+
+
+def test_end_is_judged_by_the_usual_days_when_its_rule_is_off() -> None:
+    far, near = (replace(scene(expiry(left)), rules={}) for left in (100 * DAY, DAY))
+
+    assert [each.mood for each in countdowns(far) if each.kind == "token"] == [Mood.GOOD]
+    assert [each.mood for each in countdowns(near) if each.kind == "token"] == [Mood.BAD]
 
 
 # --- webhooks ---------------------------------------------------------------------------------------------------------
@@ -139,6 +171,17 @@ def test_account_without_any_webhook_is_unknown_and_silence_is_bad() -> None:
     assert silent.mood is Mood.BAD
 
 
+def test_webhook_of_long_ago_does_not_say_that_they_come() -> None:
+    lately, long_ago = (
+        figures.LAST_EVENT.reading(WABA, {"messages": (START - ago).timestamp()}) for ago in (2 * DAY, 4 * DAY)
+    )
+
+    (good,) = webhooks(scene(*told(target(), number()), lately)).rows
+    (unknown,) = webhooks(scene(*told(target(), number()), long_ago)).rows
+
+    assert (good.mood, unknown.mood) == (Mood.GOOD, Mood.UNKNOWN)
+
+
 # --- what is not seen -------------------------------------------------------------------------------------------------
 
 
@@ -154,6 +197,37 @@ def test_failing_probe_is_told_with_its_reason_and_since_when() -> None:
 
     assert first.what == "the health of Shop 100 (WABA 100) and its numbers"
     assert (first.why, first.since) == ("code 190: the token is dead", START)
+
+
+def test_account_that_never_answered_or_not_lately_is_named_though_no_probe_failed() -> None:
+    never = unseen(scene())
+    lately = unseen(scene(*told(target(), number()), later=timedelta(hours=3)))
+
+    assert ("the health of main and its numbers", "Meta has not answered yet", None) in [
+        (each.what, each.why, each.since) for each in never
+    ]
+    assert ("the health of Shop 100 and its numbers", "Meta has not answered lately", START) in [
+        (each.what, each.why, each.since) for each in lately
+    ]
+
+
+def test_failing_account_is_named_once() -> None:
+    probe = Subject.probe("account", target().subject)
+    readings = (*told(target(), number()), watch.PROBE_OUTCOME.reading(probe, "denied"))
+
+    told_of = [each.what for each in unseen(scene(*readings, later=timedelta(hours=3))) if "health" in each.what]
+
+    assert told_of == ["the health of Shop 100 (WABA 100) and its numbers"]
+
+
+def test_scope_that_a_token_lacks_is_named() -> None:
+    scopes = {"whatsapp_business_management": False, "whatsapp_business_messaging": True}
+
+    shown = unseen(scene(*told(target(), number()), TOKEN_SCOPE_GRANTED.reading(TOKEN, scopes)))
+
+    assert ("what token main may not read", "it lacks whatsapp_business_management") in [
+        (each.what, each.why) for each in shown
+    ]
 
 
 def test_without_webhooks_the_messages_are_not_seen() -> None:

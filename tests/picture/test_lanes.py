@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes import START
 from tests.picture.stage import number, scene, target, told
-from wamon.core.health import Change, Signal, Subject, Value
+from wamon.core.health import Change, Sighting, Signal, Snapshot, Subject, Value
 from wamon.picture.lanes import lanes, strip
 from wamon.picture.values import Lane, Mood
 from wamon.probes.account import NUMBER_CAN_SEND, QUALITY_RATING
@@ -71,6 +72,23 @@ def test_strip_is_the_worst_of_each_moment() -> None:
         ("Quality rating YELLOW", 4, Mood.WATCH),
         ("GREEN", 10, Mood.GOOD),
     ]
+
+
+@pytest.mark.parametrize("is_first_remembered", [True, False])
+def test_webhooks_that_came_in_the_wrong_order_do_not_colour_what_was_before(is_first_remembered: bool) -> None:
+    snapshot = Snapshot()
+    changes: list[Change] = []
+    for value, at in (("GREEN", START - 25 * DAY), ("RED", START - 2 * DAY), ("YELLOW", START - 3 * DAY)):
+        sighting = Sighting(
+            readings=(QUALITY_RATING.reading(NUMBER, value),), observed_at=at, interval=30 * DAY, source="webhook"
+        )
+        snapshot, _, own = snapshot.fold(sighting)
+        changes.extend(own)
+    kept = changes if is_first_remembered else changes[1:]
+
+    rating, *_ = lanes(snapshot, NUMBER, kept, since=START - 20 * DAY, until=START)
+
+    assert spans(rating) == [("GREEN", 18), ("RED", 2)]
 
 
 def test_strip_of_nothing_is_empty() -> None:

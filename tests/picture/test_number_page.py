@@ -43,6 +43,10 @@ def test_more_open_than_there_can_be_is_never_less_than_nothing_delivered() -> N
     assert (hour.open, hour.delivered) == (4, 0)
 
 
+def test_messages_that_nobody_has_counted_yet_are_not_called_none() -> None:
+    assert page(scene(*told(target(), number()))).windows == ()
+
+
 def test_codes_of_a_day_have_cause_and_fix_the_most_frequent_first() -> None:
     at = int(START.timestamp()) // 300 * 300
     tallied = {

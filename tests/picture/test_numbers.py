@@ -1,9 +1,12 @@
 """The list of numbers: worst first, found by what people type, and the same whatever the order it came in."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.metrics.samples import alert
 from tests.picture.stage import number, scene, target, told
@@ -59,6 +62,40 @@ def test_what_fails_most_stands_first_among_equals() -> None:
 
     assert ids(failing, Query())[-2:] == ["200", "300"]
     assert ids(failing, Query(sort=Sort.FAILURES))[0] == "200"
+
+
+@given(st.permutations(range(6)), st.sampled_from(Sort), st.booleans(), st.integers(1, 7))
+def test_pages_together_are_every_number_once_in_one_order(
+    order: list[int], sort: Sort, is_reversed: bool, page_size: int
+) -> None:
+    of = rows(*ratios("201", 0.1, 0.05, 70), *ratios("202", 0.1, 0.01, 700))
+    query = Query(sort=sort, is_reversed=is_reversed, page_size=page_size)
+
+    shuffled = tuple(of[place] for place in order)
+    turned = [
+        number_id
+        for page in range(1, listed(shuffled, query).pages + 1)
+        for number_id in ids(shuffled, replace(query, page=page))
+    ]
+
+    assert turned == ids(of, replace(query, page_size=6))
+
+
+@given(
+    st.sampled_from(["GREEN", "UNKNOWN", "NA", "FOREIGN"]),
+    st.sampled_from([None, "CONNECTED", "FOREIGN"]),
+    st.sampled_from([None, "AVAILABLE", "FOREIGN"]),
+    st.integers(0, 300),
+)
+def test_number_is_good_only_while_status_and_sending_are_known_to_be(
+    rating: str, status: str | None, can_send: str | None, minutes: int
+) -> None:
+    told_now = told(MAIN, number(quality_rating=rating, status=status, can_send=can_send))
+    row = only(scene(*told_now, later=timedelta(minutes=minutes)))
+
+    if row.mood is Mood.GOOD:
+        assert (row.status.text, row.can_send.text, row.is_stale) == ("CONNECTED", "AVAILABLE", False)
+    assert all(each.mood is Mood.UNKNOWN for each in (row.rating, row.status, row.can_send) if each.text is None)
 
 
 @pytest.mark.parametrize("sort", Sort)

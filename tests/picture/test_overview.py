@@ -11,6 +11,7 @@ from wamon.core.health import Subject
 from wamon.picture.overview import overview
 from wamon.picture.scene import Scene
 from wamon.picture.values import Health, Mood, Overview, Query
+from wamon.probes.account import WABA_STATUS
 
 WELL = Health(is_healthy=True)
 NUMBER = Subject.phone_number("100", "200")
@@ -88,6 +89,50 @@ def test_number_whose_sending_is_not_told_is_no_good_news() -> None:
     assert "whether +1 555 000 201 (Jasper's Market) can send" in [each.what for each in picture.unseen]
 
 
+def test_only_number_is_named_so_within_a_sentence_too() -> None:
+    untold = shown(scene(*told(target(), number(can_send=None))))
+    limited = shown(scene(*told(target(), number(can_send="LIMITED"))))
+
+    assert untold.verdict == "No alert is open, but it is not known whether the only number can send."
+    assert limited.verdict == "No alert is open, but the only number needs a look."
+
+
+def test_warning_does_not_vouch_for_numbers_that_nobody_sees() -> None:
+    warning = alert(severity=Severity.WARNING, subject=NUMBER)
+
+    blind = shown(scene(*GREEN, alerts=[warning], later=timedelta(hours=3)))
+    partly = shown(scene(*told(target(), number("200"), number("201", can_send=None)), alerts=[warning]))
+    numberless = shown(scene(*told(target()), alerts=[warning]))
+
+    assert blind.verdict == "1 warning is open; of 2 of 2 numbers it is not known whether they can send."
+    assert partly.verdict == "1 warning is open; of 1 of 2 numbers it is not known whether it can send."
+    assert numberless.verdict == "1 warning is open."
+
+
+def test_open_notice_is_not_passed_over_where_something_is_unknown() -> None:
+    notice = alert(severity=Severity.INFO, subject=NUMBER)
+
+    picture = shown(scene(*told(target(), number("200"), number("201", can_send=None)), alerts=[notice]))
+
+    assert picture.verdict == "Only 1 notice is open, but of 1 of 2 numbers it is not known whether it can send."
+
+
+def test_bad_reading_without_an_alert_is_no_good_news() -> None:
+    red = told(target(), number("200", quality_rating="RED"), number("201", can_send=None))
+    disabled = WABA_STATUS.reading(Subject.waba("100"), "DISABLED")
+
+    of_number, of_account = shown(scene(*red)), shown(scene(*GREEN, disabled))
+
+    assert (of_number.mood, of_number.verdict) == (
+        Mood.BAD,
+        "No alert is open, but 1 of 2 numbers needs a look; of 1 of 2 numbers it is not known whether it can send.",
+    )
+    assert (of_account.mood, of_account.verdict) == (
+        Mood.BAD,
+        "No alert is open, but the only account needs a look; every known number can send.",
+    )
+
+
 def test_number_that_was_never_rated_is_as_good_as_another() -> None:
     picture = shown(scene(*told(target(), number("200", quality_rating="UNKNOWN"))))
 
@@ -125,10 +170,13 @@ def test_two_thousand_numbers_take_less_than_a_tick() -> None:
     ]
     fleet = scene(*readings, accounts=accounts)
 
-    began = time.perf_counter()
-    picture = shown(fleet)
-    took = time.perf_counter() - began
+    pictures, took = [], []
+    for _ in range(3):
+        began = time.perf_counter()
+        # A scene sums up once what it is asked for, so each picture has its own.
+        pictures.append(shown(replace(fleet)))
+        took.append(time.perf_counter() - began)
 
-    assert picture.numbers.of == 2000
-    # 0.06 s on the machine that it was written on.
-    assert took < 0.5
+    assert [picture.numbers.of for picture in pictures] == [2000, 2000, 2000]
+    # 0.06 s on the machine that it was written on; the best of three, as others work there too.
+    assert min(took) < 0.15

@@ -118,7 +118,7 @@ def test_every_answer_carries_strict_headers(client: Client, path: str) -> None:
     assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'; script-src 'self'; ")
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert headers["cross-origin-resource-policy"] == "same-origin"
     assert headers["cache-control"] == "no-store"
 

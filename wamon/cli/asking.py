@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 import click
@@ -19,6 +19,9 @@ from wamon.config.sources import FILE_SUFFIX, Sources, read_limited, read_source
 from wamon.config.values import PRIVATE_LISTEN, Listen, bearer_token, listen, page_url
 from wamon.core.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    import ssl
+
 API: Final = "/api/v1"
 TIMEOUT_SECONDS: Final = 15.0
 LARGEST_ANSWER: Final = 64 * 1024 * 1024
@@ -27,6 +30,7 @@ UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:s|m|min|h|d|w)\s*)+")
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|min|m|h|d|w)")
 _KEY: Final = "private_bearer_token"
+_WEB_KEY: Final = "web_config"
 # A listener on every address cannot be asked at that address.
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read from the configuration, not bound
 
@@ -80,7 +84,11 @@ class Daemon:
     def __init__(self, config_path: Path | None, url: str | None) -> None:
         sources = read_sources(config_path, os.environ)
         self._token = _token(sources)
-        self._base = _base(url) if url is not None else f"http://{private_listener(sources)}"
+        tls = private_tls(sources)
+        scheme = "http" if tls is None else "https"
+        self._base = _base(url) if url is not None else f"{scheme}://{private_listener(sources)}"
+        # Another daemon's certificate is judged as everybody's.
+        self._tls = tls if url is None else None
 
     def get(self, *path: str, **query: str) -> dict[str, Any]:
         asked = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
@@ -108,8 +116,12 @@ class Daemon:
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
         parts = urlsplit(self._base)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
+        host = parts.hostname or ""
+        connection = (
+            http.client.HTTPSConnection(host, parts.port, timeout=TIMEOUT_SECONDS, context=self._tls)
+            if parts.scheme == "https"
+            else http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_SECONDS)
+        )
         try:
             connection.request(method, f"{parts.path}{API}{path}", body=body, headers=dict(headers))
             answer = connection.getresponse()
@@ -120,7 +132,7 @@ class Daemon:
     def _understood(self, status: int, raw: bytes) -> dict[str, Any]:
         if status == http.client.UNAUTHORIZED:
             have = "the one that is configured here is another" if self._token else "none is configured here"
-            raise Failure(f"{self._base} asks for a bearer token, and {have}: set {variable(_KEY)}")
+            raise Failure(f"{self._base} asks for a bearer token, and {have}: set {variable(_KEY)} for both")
         try:
             answer = json.loads(raw)
         except ValueError:
@@ -154,6 +166,21 @@ def private_listener(sources: Sources) -> Listen:
     except ValueError as exc:
         raise ConfigurationError(f"private_listen ({sources.place(('private_listen',))}): {exc}") from exc
     return Listen(_EVERYWHERE.get(address.host, address.host), address.port)
+
+
+def private_tls(sources: Sources) -> "ssl.SSLContext | None":
+    """What trusts the daemon of this configuration; None where it speaks plain HTTP. Raises ConfigurationError."""
+    path = sources.resolved(_WEB_KEY, sources.value(_WEB_KEY))
+    if path is None:
+        return None
+    # Few have one, and reading it takes longer than asking.
+    from wamon.web.web_config import WebConfigError, read_web_config, trusting
+
+    try:
+        tls = read_web_config(path).tls
+    except WebConfigError as exc:
+        raise ConfigurationError(f"{_WEB_KEY} ({sources.place((_WEB_KEY,))}): {exc}") from exc
+    return None if tls is None else trusting(tls)
 
 
 def _token(sources: Sources) -> str | None:

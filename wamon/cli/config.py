@@ -1,6 +1,8 @@
 """`wamon config`: is the configuration right, where does each value come from, and a file to start from."""
 
+import json
 import os
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -8,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wamon.cli import config_option, json_option, print_json, settings_from
+from wamon.cli import Failure, config_option, json_option, print_json, settings_from
 from wamon.core.errors import ConfigurationError
 from wamon.core.timing import SystemClock
 
 if TYPE_CHECKING:
     from wamon.config.settings import Settings
+
+# A tenth of a second to check, which whoever guesses pays each time.
+COST = 10
 
 
 @click.group()
@@ -150,6 +155,7 @@ def _understood(settings: "Settings", now: datetime) -> dict[str, Any]:
         "slow_poll_interval_seconds": settings.slow_poll_interval.total_seconds(),
         "database": str(settings.database),
         "private_listen": str(settings.private_listen),
+        "scheme": settings.web_config.scheme,
         "public_listen": str(settings.public_listen) if webhook_apps else None,
         "webhook_paths": [ROUTE, *(f"{ROUTE}/{app.name}" for app in webhook_apps)] if webhook_apps else [],
         "warnings": list(settings.warnings(now)),
@@ -212,10 +218,36 @@ def _facts(understood: dict[str, Any]) -> Iterator[tuple[str, str]]:
         f"accounts every {understood['poll_interval_seconds']:g} s, tokens, apps and templates every {slow:g} s",
     )
     yield "database", understood["database"]
-    yield "metrics", f"http://{understood['private_listen']}/metrics"
+    yield "metrics", f"{understood['scheme']}://{understood['private_listen']}/metrics"
     paths = ", ".join(understood["webhook_paths"])
     yield "webhooks", f"at {understood['public_listen']}: {paths}" if paths else "not received: set a verify_token"
 
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+@config.command("hash-password")
+@click.argument("name")
+def hash_password(name: str) -> None:
+    """Make a line for `basic_auth_users` of the web configuration file. The password is read, never an argument.
+
+    \b
+    Example:
+      wamon config hash-password anna >> web.yml
+      wamon config hash-password anna < password.txt
+    """
+    import bcrypt
+
+    from wamon.web.access import LONGEST_PASSWORD_BYTES
+
+    if sys.stdin.isatty():
+        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    secret = password.encode()
+    if not secret or len(secret) > LONGEST_PASSWORD_BYTES or b"\0" in secret:
+        raise Failure(f"the password must have 1 to {LONGEST_PASSWORD_BYTES} bytes")
+    if not name or ":" in name or not name.isprintable():
+        raise Failure("the name must have at least one letter and no colon")
+    click.echo(f"  {json.dumps(name)}: {bcrypt.hashpw(secret, bcrypt.gensalt(COST)).decode()}")

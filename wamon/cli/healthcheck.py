@@ -3,15 +3,18 @@
 import http.client
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from wamon.cli import Failure, config_option
-from wamon.cli.asking import private_listener
+from wamon.cli.asking import private_listener, private_tls
 from wamon.config.sources import read_sources
 from wamon.config.values import Listen
 from wamon.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import ssl
 
 HEALTH_PATH: Final = "/-/healthy"
 TIMEOUT_SECONDS: Final = 3.0
@@ -36,21 +39,27 @@ def healthcheck(config_path: Path | None, timeout: float) -> None:
       wamon healthcheck && echo well
     """
     try:
-        address = private_listener(read_sources(config_path, os.environ))
+        sources = read_sources(config_path, os.environ)
+        address, tls = private_listener(sources), private_tls(sources)
     except ConfigurationError as exc:
         # Docker keeps exit code 2 for itself.
         raise Unwell(str(exc)) from exc
+    url = f"{'http' if tls is None else 'https'}://{address}{HEALTH_PATH}"
     try:
-        status, reason = _ask(address, timeout)
+        status, reason = _ask(address, timeout, tls)
     except (OSError, http.client.HTTPException) as exc:
-        raise Unwell(f"no answer from http://{address}{HEALTH_PATH}: {str(exc) or type(exc).__name__}") from exc
+        raise Unwell(f"no answer from {url}: {str(exc) or type(exc).__name__}") from exc
     if status != http.client.OK:
-        raise Unwell(f"not well: http://{address}{HEALTH_PATH} answered {status} {reason}")
+        raise Unwell(f"not well: {url} answered {status} {reason}")
     click.echo("well")
 
 
-def _ask(address: Listen, timeout: float) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout)
+def _ask(address: Listen, timeout: float, tls: "ssl.SSLContext | None") -> tuple[int, str]:
+    connection = (
+        http.client.HTTPConnection(address.host, address.port, timeout=timeout)
+        if tls is None
+        else http.client.HTTPSConnection(address.host, address.port, timeout=timeout, context=tls)
+    )
     try:
         connection.request("GET", HEALTH_PATH)
         answer = connection.getresponse()

@@ -30,6 +30,7 @@ from wamon.config.values import text
 from wamon.core.api_versions import BUNDLED_TABLE, VersionTable, VersionTableError, parse_version_table
 from wamon.core.errors import ConfigurationError
 from wamon.core.ports import Rule
+from wamon.web.web_config import OPEN, WebConfig, WebConfigError, read_web_config
 
 LARGEST_SECRET: Final = 64 * 1024
 LARGEST_VERSION_TABLE: Final = 1024 * 1024
@@ -86,9 +87,10 @@ def settings_of(sources: Sources, *, rules: Sequence[Rule] = ()) -> Settings:
     keys = _validated(given, problems)
     problems += _rule_problems(given.merged.get("rules"), rules)
     versions = _versions(given, sources, problems)
+    web_config = _web_config(given, sources, problems)
     if problems or keys is None:
         raise ConfigurationError("\n".join(_lines(problems, sources)))
-    return settle(keys, sources, versions, rules)
+    return settle(keys, sources, versions=versions, rules=rules, web_config=web_config)
 
 
 def _given(sources: Sources, problems: list[Problem]) -> _Given:
@@ -223,6 +225,17 @@ def _versions(given: _Given, sources: Sources, problems: list[Problem]) -> Versi
             Problem(key=("version_table",), text="its file is neither valid TOML nor, as *.json, valid JSON")
         )
     return BUNDLED_TABLE
+
+
+def _web_config(given: _Given, sources: Sources, problems: list[Problem]) -> WebConfig:
+    path = sources.resolved("web_config", given.merged.get("web_config"))
+    if path is None:
+        return OPEN
+    try:
+        return read_web_config(path)
+    except WebConfigError as exc:
+        problems.append(Problem(key=("web_config",), text=str(exc)))
+    return OPEN
 
 
 def _lines(problems: Sequence[Problem], sources: Sources) -> Iterator[str]:

@@ -338,6 +338,12 @@ class Keys(BaseSettings):
         description="With it everything on private_listen but the health checks asks for "
         "`Authorization: Bearer TOKEN`: Prometheus needs it too.",
     )
+    web_config: PathText | None = Field(
+        None,
+        description="TLS, users and headers of private_listen, in the file format of Prometheus's exporters "
+        "(exporter-toolkit web configuration).",
+        examples=["web.yml"],
+    )
     metrics_max_series: Count = Field(
         500_000, description="The most series that /metrics may show; beyond it optional families are left out first."
     )

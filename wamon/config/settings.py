@@ -18,6 +18,7 @@ from wamon.core.errors import ConfigurationError
 from wamon.core.manner import Patience
 from wamon.core.ports import Rule
 from wamon.core.targets import AccountTarget, AppTarget, InstanceTarget, TokenTarget
+from wamon.web.web_config import OPEN, WebConfig
 
 # Calls an hour that Meta grants one app on one WABA: at first, and once the WABA has a registered number.
 # Source: Meta "Rate limits" of the WhatsApp Business Management API, read 2026-09.
@@ -133,6 +134,7 @@ class Settings:
     public_listen: Listen
     private_listen: Listen
     private_bearer_token: str | None = field(default=None, repr=False)
+    web_config: WebConfig = OPEN
     metrics_max_series: int
     log_level: str
     log_format: str | None = None
@@ -268,11 +270,14 @@ class Settings:
         has_buttons = self.slack_bot and (self.slack_app_token or self.slack_signing_secret)
         if has_buttons and "*" in self.slack_allowed_users:
             yield "slack_allowed_users is everybody: whoever sees the channel, guests too, can silence alerts"
-        if self.private_bearer_token is None and not is_loopback(self.private_listen.host):
+        is_guarded = self.private_bearer_token is not None or self.web_config.users
+        if not is_guarded and not is_loopback(self.private_listen.host):
             yield (
-                "private_listen is open to other machines without private_bearer_token: "
+                "private_listen is open to other machines without private_bearer_token or users in a web_config: "
                 "whoever reaches it can silence and close alerts"
             )
+        if self.web_config.users and self.web_config.tls is None and not is_loopback(self.private_listen.host):
+            yield "web_config has users and no TLS: their passwords can be read on the way"
         cost = timedelta(hours=1) / self.poll_interval
         if cost > 0.75 * SMALL_QUOTA:
             yield (

@@ -20,6 +20,7 @@ from wamon.core.alerting import Severity
 from wamon.core.api_versions import VersionTable
 from wamon.core.manner import Patience
 from wamon.core.ports import Rule
+from wamon.web.web_config import WebConfig
 
 # Tokens and apps change rarely, and their calls are charged to the app, not to a WABA.
 SLOW_POLLS: Final = 15
@@ -28,7 +29,9 @@ HIDDEN: Final = "(set, not shown)"
 DEFAULT: Final = "default"
 
 
-def settle(keys: Keys, sources: Sources, versions: VersionTable, rules: Sequence[Rule]) -> Settings:
+def settle(
+    keys: Keys, sources: Sources, *, versions: VersionTable, rules: Sequence[Rule], web_config: WebConfig
+) -> Settings:
     """The settings that these keys amount to; the keys have passed every check."""
     apps = tuple(_apps(keys))
     tables = list(_account_tables(keys))
@@ -80,6 +83,7 @@ def settle(keys: Keys, sources: Sources, versions: VersionTable, rules: Sequence
         public_listen=keys.public_listen,
         private_listen=keys.private_listen,
         private_bearer_token=_revealed(keys.private_bearer_token),
+        web_config=web_config,
         metrics_max_series=keys.metrics_max_series,
         log_level=keys.log_level,
         log_format=keys.log_format,

@@ -12,10 +12,12 @@ from wamon.core.health import Subject, SubjectKind
 from wamon.doctor.findings import Finding, Status, skip
 from wamon.doctor.patient import Patient
 from wamon.graph.http import HttpFailure
+from wamon.graph.visiting import Visitor
 from wamon.probes.account import PHONE_STATUS
 from wamon.probes.evidence import QUOTA_USED
 from wamon.probes.names import describe
 from wamon.store.inspection import Inspection, holder, inspect
+from wamon.web.web_config import trusting
 
 CLOCK: Final = "Clock agrees with Meta's"
 DATABASE: Final = "Database is sound"
@@ -157,18 +159,23 @@ def _megabytes(size: int) -> str:
 async def private_listener(patient: Patient) -> tuple[Finding, ...]:
     """Whether the daemon beside us answers, and whether strangers would be let in."""
     listen = patient.settings.private_listen
-    about = f"http://{listen}"
+    web_config = patient.settings.web_config
+    about = f"{web_config.scheme}://{listen}"
     if listen.port == 0:
         return (skip(LISTENER, about, "its port is chosen at the start"),)
-    base = f"http://{Listen(_EVERYWHERE.get(listen.host, listen.host), listen.port)}"
+    base = f"{web_config.scheme}://{Listen(_EVERYWHERE.get(listen.host, listen.host), listen.port)}"
+    # Its certificate need not have the name of this address.
+    visitor = Visitor(clock=patient.clock, tls=None if web_config.tls is None else trusting(web_config.tls))
     try:
-        visit = await patient.visitor.get(f"{base}{HEALTHY}")
+        visit = await visitor.get(f"{base}{HEALTHY}")
+        findings = [_alive(about, visit.status)]
+        if not is_loopback(listen.host):
+            findings.append(await _guarded(visitor, base, about))
+        return tuple(findings)
     except HttpFailure as failure:
         return (_silent(patient, about, str(failure)), *_guarded_by_word(patient.settings, about))
-    findings = [_alive(about, visit.status)]
-    if not is_loopback(listen.host):
-        findings.append(await _guarded(patient, base, about))
-    return tuple(findings)
+    finally:
+        await visitor.close()
 
 
 def _silent(patient: Patient, about: str, failure: str) -> Finding:
@@ -205,10 +212,10 @@ def _alive(about: str, status: int) -> Finding:
     )
 
 
-async def _guarded(patient: Patient, base: str, about: str) -> Finding:
+async def _guarded(visitor: Visitor, base: str, about: str) -> Finding:
     """By trying: what counts is what a stranger is answered, however the door is locked."""
     try:
-        visit = await patient.visitor.get(f"{base}{METRICS}")
+        visit = await visitor.get(f"{base}{METRICS}")
     except HttpFailure as failure:
         return Finding(
             check=GUARDED, about=about, status=Status.UNKNOWN, evidence=(("No usable answer", str(failure)),)
@@ -220,7 +227,8 @@ async def _guarded(patient: Patient, base: str, about: str) -> Finding:
 
 def _guarded_by_word(settings: Settings, about: str) -> tuple[Finding, ...]:
     """What the configuration alone tells."""
-    if is_loopback(settings.private_listen.host) or settings.private_bearer_token is not None:
+    is_guarded = settings.private_bearer_token is not None or settings.web_config.users
+    if is_loopback(settings.private_listen.host) or is_guarded:
         return ()
     return (_open(about),)
 
@@ -232,7 +240,7 @@ def _open(about: str) -> Finding:
         status=Status.WARNING,
         cause="Other machines reach it, and it asks nobody who they are: they may silence and close alerts.",
         fix=(
-            "Set private_bearer_token, or listen on 127.0.0.1.",
+            "Set private_bearer_token, or users in a web_config, or listen on 127.0.0.1.",
             "Behind a firewall or in a network of its own it may be meant so.",
         ),
     )

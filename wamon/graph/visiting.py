@@ -54,7 +54,9 @@ class Visitor:
         clock: Clock,
         timeout_seconds: float = TIMEOUT_SECONDS,
         transport: httpx.AsyncBaseTransport | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        """`tls` says whom to trust; None for those that every browser trusts."""
         self._clock = clock
         self._timeout_seconds = timeout_seconds
         # httpx writes every URL at INFO, and that of a handshake carries the verify token.
@@ -62,6 +64,7 @@ class Visitor:
             logging.getLogger(name).setLevel(logging.WARNING)
         self._client = httpx.AsyncClient(
             transport=transport,
+            verify=tls or True,
             timeout=timeout_seconds,
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             follow_redirects=False,

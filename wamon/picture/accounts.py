@@ -14,6 +14,7 @@ from wamon.probes.api_version import VERSION_EXPIRY
 from wamon.probes.names import describe
 from wamon.rules import api_version as version_rules
 from wamon.rules import token as token_rules
+from wamon.rules import webhooks as webhook_rules
 from wamon.webhooks.fields.account_update import RESTRICTION_EXPIRY, WABA_BAN_DATE
 
 # What of the webhooks' sums people should see, in their words.
@@ -26,12 +27,12 @@ _TOTALS: Final = (
     (books.QUARANTINED, "unreadable, kept in quarantine"),
 )
 _ENDING_RULES: Final = {
-    "token": token_rules.EXPIRING.name,
-    "data access": token_rules.EXPIRING.name,
-    "API version": version_rules.EXPIRING.name,
+    "token": token_rules.EXPIRING,
+    "data access": token_rules.EXPIRING,
+    "API version": version_rules.EXPIRING,
 }
 _DAYS: Final = (("critical_days", Mood.BAD), ("warning_days", Mood.WATCH), ("info_days", Mood.INFO))
-_WEBHOOK_RULES: Final = frozenset({"WhatsAppWebhookSilence", "WhatsAppWebhookLagHigh"})
+_WEBHOOK_RULES: Final = frozenset({webhook_rules.SILENCE.name, "WhatsAppWebhookLagHigh"})
 
 
 def account_rows(scene: Scene) -> tuple[AccountRow, ...]:
@@ -45,8 +46,11 @@ def _account_row(scene: Scene, waba_id: str, name: str) -> AccountRow:
     alerts = scene.alerts_of_accounts.get(waba_id, ())
     is_stale = scene.is_stale(waba_id)
     status = known(scene.snapshot, subject, account.WABA_STATUS, WABA_STATUS)
+    review = known(scene.snapshot, subject, account.WABA_REVIEW_STATUS, ACCOUNT_REVIEW_STATUS)
     moods = [MOOD_OF_SEVERITY[alert.severity] for alert in alerts]
     moods += [Mood.UNKNOWN] if is_stale else []
+    # Meta does not tell both of every account; what it tells counts before a rule has judged it.
+    moods += [each.mood for each in (status, review) if each.text is not None]
     answer = scene.answers.get(waba_id)
     return AccountRow(
         waba_id=waba_id,
@@ -54,7 +58,7 @@ def _account_row(scene: Scene, waba_id: str, name: str) -> AccountRow:
         verified_name=scene.names.get(waba_id, ""),
         mood=worst(moods),
         status=status,
-        review=known(scene.snapshot, subject, account.WABA_REVIEW_STATUS, ACCOUNT_REVIEW_STATUS),
+        review=review,
         numbers=scene.numbers_of[waba_id],
         open_alerts=len(alerts),
         last_webhook_at=scene.last_webhook(waba_id),
@@ -103,7 +107,10 @@ def _ends(scene: Scene, kind: str, of: SubjectKind, signal: Signal[datetime]) ->
 def _of_fact(scene: Scene, kind: str, subject: Subject, fact: Fact) -> Countdown:
     ends_at = fact.known if isinstance(fact.known, datetime) else None
     if ends_at == NEVER:
-        return _countdown(scene, kind, subject, None, Mood.GOOD, fact.observed_at, "never ends")
+        mood, remark = Mood.GOOD, "never ends"
+        if fact.current is None:
+            mood, remark = Mood.UNKNOWN, "never ends, as it was last known"
+        return _countdown(scene, kind, subject, None, mood, fact.observed_at, remark)
     if ends_at is None:
         return _countdown(scene, kind, subject, None, Mood.UNKNOWN, fact.observed_at, "Meta does not say when it ends")
     mood = _mood_of_rest(scene, kind, ends_at - scene.now)
@@ -114,10 +121,14 @@ def _of_fact(scene: Scene, kind: str, subject: Subject, fact: Fact) -> Countdown
 
 
 def _mood_of_rest(scene: Scene, kind: str, left: timedelta) -> Mood:
-    """By the days of the rule that judges it; a restriction and a ban are bad for as long as they last."""
-    rule = scene.rules.get(_ENDING_RULES.get(kind, ""))
-    if rule is None or left <= timedelta(0):
+    """By the days of the rule that judges it, the usual ones where that is switched off.
+
+    A restriction and a ban, which no rule judges by days, are bad for as long as they last.
+    """
+    usual = _ENDING_RULES.get(kind)
+    if usual is None or left <= timedelta(0):
         return Mood.BAD
+    rule = scene.rules.get(usual.name, usual)
     for name, mood in _DAYS:
         days = getattr(rule.params, name, None)
         if days is not None and left < timedelta(days=days):
@@ -216,7 +227,10 @@ def _webhook_row(scene: Scene, waba_id: str, name: str) -> WebhookRow:
     pause = scene.snapshot.value(subject, figures.LONGEST_GAP)
     last_at = scene.last_webhook(waba_id)
     severities = [alert.severity for alert in scene.alerts_of_accounts.get(waba_id, ()) if alert.rule in _WEBHOOK_RULES]
-    mood = MOOD_OF_SEVERITY[max(severities)] if severities else Mood.UNKNOWN if last_at is None else Mood.GOOD
+    if severities:
+        mood = MOOD_OF_SEVERITY[max(severities)]
+    else:
+        mood = Mood.GOOD if last_at is not None and scene.now - last_at <= _patience(scene) else Mood.UNKNOWN
     return WebhookRow(
         waba_id=waba_id,
         account=scene.names.get(waba_id) or name,
@@ -226,6 +240,13 @@ def _webhook_row(scene: Scene, waba_id: str, name: str) -> WebhookRow:
         lag_seconds=pace.get("lag_p95"),
         usual_pause=timedelta(seconds=pause) if pause else None,
     )
+
+
+def _patience(scene: Scene) -> timedelta:
+    """For how long a webhook says that they come: as long as any pause may be before the rule calls it a silence."""
+    params = scene.rules.get(webhook_rules.SILENCE.name, webhook_rules.SILENCE).params
+    hours = (getattr(params, name, 0.0) for name in ("silent_for_hours", "longest_hours"))
+    return timedelta(hours=max(hours))
 
 
 def _totals(scene: Scene) -> tuple[tuple[str, int], ...]:

@@ -83,10 +83,12 @@ def _segments(
     found: list[Segment] = []
     end = until
     for change in sorted(changes, key=lambda each: each.at, reverse=True):
+        if value is not None and change.after != value:
+            # It arrived late: what follows grew out of something else. The history tells it, the picture does not.
+            continue
         start = min(max(change.at, since), end)
         if start < end:
             found.append(_segment(followed, value, start, end))
-        # A late reading is told by the history and not by the picture: it replaced nothing.
         value, end = change.before, start
     if since < end:
         found.append(_segment(followed, value, since, end))

@@ -56,7 +56,7 @@ def number_page(scene: Scene, phone_number_id: str) -> NumberPage | None:
             for name, signal, vocabulary in _PROPERTIES
         ),
         senders=tuple(_senders(scene, waba_id, phone_number_id)),
-        windows=tuple(_window(scene, subject, name) for name in figures.WINDOWS) if scene.is_receiving else (),
+        windows=tuple(_window(scene, subject, name) for name in _counted_windows(scene, subject)),
         statuses=_statuses(scene, waba_id, phone_number_id) if scene.is_receiving else (),
         open_by_age=_open_by_age(scene, subject) if scene.is_receiving else (),
         codes=_codes(scene, waba_id, phone_number_id),
@@ -100,6 +100,12 @@ def _senders(scene: Scene, waba_id: str, number_id: str) -> Iterable[SenderRow]:
 
 def _rank(scope: str) -> int:
     return _SCOPES.index(scope) if scope in _SCOPES else len(_SCOPES)
+
+
+def _counted_windows(scene: Scene, subject: Subject) -> Iterable[str]:
+    """Those that have been counted: after the start, and where no webhooks tell, not known is not none."""
+    counted = scene.snapshot.value(subject, figures.MESSAGES_ATTEMPTED) if scene.is_receiving else None
+    return [name for name in figures.WINDOWS if name in (counted or {})]
 
 
 def _window(scene: Scene, subject: Subject, name: str) -> Window:

@@ -7,11 +7,12 @@ from typing import Final
 from wamon.core.alerting import Alert, Severity
 from wamon.picture.accounts import account_rows, countdowns, subscription_rows, webhooks
 from wamon.picture.numbers import cannot_send, listed, number_rows
-from wamon.picture.scene import Scene
+from wamon.picture.scene import Scene, worst
 from wamon.picture.unseen import unseen
 from wamon.picture.values import AccountRow, Health, Mood, NumberRow, Overview, Query
 
 MOST_REASONS: Final = 5
+_NEEDS_A_LOOK: Final = frozenset({Mood.BAD, Mood.WATCH})
 
 
 def overview(scene: Scene, query: Query, *, health: Health, version: str) -> Overview:
@@ -42,28 +43,46 @@ def _verdict(
     if not health.is_healthy:
         return Mood.BAD, "wamon itself is not well: a part of it has stopped."
     if stopped := sum(map(cannot_send, rows)):
-        return Mood.BAD, f"{_of(stopped, len(rows))} cannot send."
+        return Mood.BAD, f"{_begin(_of(stopped, len(rows)))} cannot send."
     severities = Counter(alert.severity for alert in scene.open_alerts)
     if critical := severities[Severity.CRITICAL]:
         return Mood.BAD, f"{_counted(critical, 'critical alert')} {_are(critical)} open."
     if warnings := severities[Severity.WARNING]:
-        return Mood.WATCH, f"{_counted(warnings, 'warning')} {_are(warnings)} open; every known number can send."
+        return Mood.WATCH, f"{_counted(warnings, 'warning')} {_are(warnings)} open{_sending(rows)}."
+    notices = severities[Severity.INFO]
+    none_open = f"Only {_counted(notices, 'notice')} {_are(notices)} open" if notices else "No alert is open"
     if not health.is_ready:
         return Mood.UNKNOWN, "wamon is not ready yet: what follows may be old or incomplete."
     if blind := sum(account.is_stale for account in accounts):
-        return Mood.UNKNOWN, f"{_of(blind, len(accounts), 'account')} cannot be seen now: nobody knows how it is there."
+        whose = _begin(_of(blind, len(accounts), "account"))
+        return Mood.UNKNOWN, f"{whose} cannot be seen now: nobody knows how it is there."
+    for noun, moods in (("number", [row.mood for row in rows]), ("account", [each.mood for each in accounts])):
+        # A rule may be switched off, or wait before it fires; what Meta says is so all the same.
+        if bad := [mood for mood in moods if mood in _NEEDS_A_LOOK]:
+            needs = "needs" if len(bad) == 1 else "need"
+            return worst(bad), f"{none_open}, but {_of(len(bad), len(moods), noun)} {needs} a look{_sending(rows)}."
     if unknown := sum(row.mood is Mood.UNKNOWN for row in rows):
-        return Mood.UNKNOWN, f"No alert is open, but of {_of(unknown, len(rows))} it is not known whether it can send."
+        return Mood.UNKNOWN, f"{none_open}, but {_unsure(unknown, len(rows))}."
     if not rows:
         return Mood.UNKNOWN, "No phone number is known yet."
-    if watched := sum(row.mood is Mood.WATCH for row in rows):
-        return (
-            Mood.WATCH,
-            f"No alert is open, but {_of(watched, len(rows))} {'needs' if watched == 1 else 'need'} a look.",
-        )
-    notices = severities[Severity.INFO]
     told = f"{_counted(notices, 'notice')} {_are(notices)} open" if notices else "no alert is open"
     return Mood.GOOD, f"{_all(len(rows))} can send, and {told}."
+
+
+def _sending(rows: Sequence[NumberRow]) -> str:
+    """What can be said of sending where no number is known to be stopped; nobody vouches for one that is not seen."""
+    if not rows:
+        return ""
+    unknown = sum(Mood.UNKNOWN in (row.status.mood, row.can_send.mood) for row in rows)
+    if unknown:
+        return f"; {_unsure(unknown, len(rows))}"
+    return "" if any(row.can_send.mood is not Mood.GOOD for row in rows) else "; every known number can send"
+
+
+def _unsure(count: int, total: int) -> str:
+    if total == 1:
+        return "it is not known whether the only number can send"
+    return f"of {_of(count, total)} it is not known whether {'it' if count == 1 else 'they'} can send"
 
 
 def _reasons(alerts: Sequence[Alert]) -> Iterator[str]:
@@ -86,8 +105,12 @@ def _are(count: int) -> str:
 
 def _of(count: int, total: int, noun: str = "number") -> str:
     if total == 1:
-        return f"The only {noun}"
+        return f"the only {noun}"
     return f"{count:,} of {total:,} {noun}s"
+
+
+def _begin(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _all(count: int) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 from wamon.core import watch
 from wamon.core.health import Subject, SubjectKind
 from wamon.core.ports import ProbeOutcome
+from wamon.core.targets import AccountTarget
 from wamon.picture.scene import Scene
 from wamon.picture.values import Unseen
 from wamon.probes import account, token
@@ -27,6 +28,8 @@ def unseen(scene: Scene) -> tuple[Unseen, ...]:
 
 def _gaps(scene: Scene) -> Iterator[Unseen]:
     yield from _failing_probes(scene)
+    yield from _unanswered_accounts(scene)
+    yield from _lacking_scopes(scene)
     if not scene.is_receiving:
         yield Unseen(
             what="what becomes of each message, and most of what happens to an account",
@@ -56,10 +59,44 @@ def _failing_probes(scene: Scene) -> Iterator[Unseen]:
         )
 
 
+def _unanswered_accounts(scene: Scene) -> Iterator[Unseen]:
+    """Accounts that are not known although no look at them is known to have failed."""
+    failing = {
+        subject.label("waba_id")
+        for subject in scene.snapshot.subjects(SubjectKind.PROBE)
+        if subject.label("probe") == "account"
+        and scene.snapshot.value(subject, watch.PROBE_OUTCOME) not in (None, ProbeOutcome.OK)
+    }
+    unanswered = [each for each in scene.accounts if scene.is_stale(each.waba_id) and each.waba_id not in failing]
+    for when in ("yet", "lately"):
+        own = [each for each in unanswered if (each.waba_id in scene.answers) == (when == "lately")]
+        if own:
+            yield Unseen(
+                what=f"the health of {_some(_called(scene, own))} and {'its' if len(own) == 1 else 'their'} numbers",
+                why=f"Meta has not answered {when}",
+                next_step="`wamon doctor` asks once and tells the cause",
+                since=min(
+                    (scene.answers[each.waba_id][0] for each in own if each.waba_id in scene.answers), default=None
+                ),
+            )
+
+
+def _lacking_scopes(scene: Scene) -> Iterator[Unseen]:
+    for subject in sorted(scene.snapshot.subjects(SubjectKind.TOKEN)):
+        scopes = scene.snapshot.value(subject, token.TOKEN_SCOPE_GRANTED) or {}
+        lacking = sorted(scope for scope, is_granted in scopes.items() if not is_granted)
+        if lacking:
+            yield Unseen(
+                what=f"what {describe(subject, scene.snapshot)} may not read",
+                why=f"it lacks {' and '.join(lacking)}",
+                next_step="make a new system-user token with every scope that the README names",
+            )
+
+
 def _silent_accounts(scene: Scene) -> Iterator[Unseen]:
     if not scene.is_receiving:
         return
-    silent = [scene.names.get(each.waba_id) or each.name for each in scene.accounts if not _has_spoken(scene, each)]
+    silent = _called(scene, (each for each in scene.accounts if not scene.last_webhooks.get(each.waba_id)))
     if silent:
         yield Unseen(
             what=f"the messages of {_some(silent)}",
@@ -68,8 +105,8 @@ def _silent_accounts(scene: Scene) -> Iterator[Unseen]:
         )
 
 
-def _has_spoken(scene: Scene, each: object) -> bool:
-    return bool(scene.last_webhooks.get(getattr(each, "waba_id", ""), {}))
+def _called(scene: Scene, accounts: Iterable[AccountTarget]) -> list[str]:
+    return [scene.names.get(each.waba_id) or each.name for each in accounts]
 
 
 def _unread_apps(scene: Scene) -> Iterator[Unseen]:

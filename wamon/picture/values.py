@@ -189,7 +189,8 @@ class SubscriptionRow:
 class WebhookRow:
     """The webhooks of one account. `last_at` by field; `lag_seconds` is the 95th percentile of the last minutes.
 
-    `usual_pause` is the longest pause of the last week, None before there were two webhooks.
+    A `last_at` too long ago to say that they still come makes the mood UNKNOWN. `usual_pause` is the longest pause of
+    the last week, None before there were two webhooks.
     """
 
     waba_id: str
@@ -302,8 +303,8 @@ class Window:
 class NumberPage:
     """One phone number, as its own page shows it.
 
-    `windows` are empty where no webhooks tell. `statuses` are all that wamon ever counted, by Meta's word;
-    `open_by_age` are messages sent and neither delivered nor failed.
+    `windows` are empty where no webhooks tell, and before the first count. `statuses` are all that wamon ever counted,
+    by Meta's word; `open_by_age` are messages sent and neither delivered nor failed.
     """
 
     row: NumberRow

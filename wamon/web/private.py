@@ -1,28 +1,25 @@
 """The private listener's routes: /metrics, health, the status pages, and the operators' API if wanted."""
 
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wamon.metrics.instruments import CONTENT_TYPE
 from wamon.operating import Operations
 from wamon.operating.history import History
 from wamon.picture.values import Health
-from wamon.web import api, runbooks
+from wamon.web import api
+from wamon.web.access import Guard
+from wamon.web.headers import StrictHeaders
 from wamon.web.page_look import accepts_gzip
 from wamon.web.pages import POLICY, Pictures
 from wamon.web.reloading import reload_route
-
-# Who looks after a container or a load balancer has no credential, nor has who follows a link in a message.
-OPEN_PATHS = ("/-/healthy", "/-/ready", runbooks.PREFIX)
+from wamon.web.web_config import OPEN, WebConfig
 
 
 class ScrapeBody(Protocol):
@@ -40,13 +37,14 @@ def private_app(
     history: History | None = None,
     pictures: Pictures | None = None,
     bearer_token: str | None = None,
+    web_config: WebConfig = OPEN,
     reload: Callable[[], str] | None = None,
 ) -> Starlette:
     """The app. The callables must be quick and are asked anew for each request. `pages` are the status pages' routes.
 
     With `operations` there is the API: of what happened with `history`, of how the accounts are with `pictures`. With
-    `reload` (which tells what came of it) the configuration can be read again;
-    with a `bearer_token` everything but health checks and runbooks asks for it.
+    `reload` (which tells what came of it) the configuration can be read again. With a `bearer_token`, or users in the
+    `web_config`, everything but health checks and runbooks asks for one of them.
     """
 
     async def metrics(request: Request) -> Response:
@@ -79,7 +77,8 @@ def private_app(
             *(() if operations is None else (Mount(api.PREFIX, app=api.api(operations, history, pictures)),)),
             *(() if reload is None else (reload_route(reload),)),
         ),
-        bearer_token=bearer_token,
+        guarded=Middleware(Guard, token=bearer_token, users=web_config.users),
+        headers=web_config.headers,
     )
 
 
@@ -87,65 +86,17 @@ Endpoint = Callable[[Request], object]
 
 
 def _routed(
-    endpoints: dict[str, Endpoint], *, policy: str, mounted: Sequence[BaseRoute], bearer_token: str | None
+    endpoints: dict[str, Endpoint],
+    *,
+    policy: str,
+    mounted: Sequence[BaseRoute],
+    guarded: Middleware,
+    headers: Mapping[str, str],
 ) -> Starlette:
     routes = [Route(path, endpoint, methods=["GET"]) for path, endpoint in endpoints.items()]
-    middleware = [Middleware(StrictHeaders, policy=policy)]
-    if bearer_token is not None:
-        middleware.append(Middleware(BearerGuard, token=bearer_token))
+    # The headers first, so that a refusal has them too.
+    middleware = [Middleware(StrictHeaders, policy=policy, extra=headers), guarded]
     app = Starlette(routes=[*routes, *mounted], middleware=middleware)
     # /metrics/ is not a route, and nobody is sent elsewhere.
     app.router.redirect_slashes = False
     return app
-
-
-class BearerGuard:
-    """Asks for `Authorization: Bearer TOKEN` (RFC 6750) everywhere but at OPEN_PATHS and below the runbooks."""
-
-    def __init__(self, app: ASGIApp, *, token: str) -> None:
-        self._app = app
-        self._token = token.encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _is_open(scope["path"]) or self._is_known(Headers(scope=scope)):
-            await self._app(scope, receive, send)
-            return
-        refusal = JSONResponse(
-            {"error": "the bearer token is missing or wrong", "next": "send the private_bearer_token of wamon.toml"},
-            status_code=401,
-            headers={"WWW-Authenticate": 'Bearer realm="wamon"'},
-        )
-        await refusal(scope, receive, send)
-
-    def _is_known(self, headers: Headers) -> bool:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        # In the same time whatever is sent, so that nobody can guess it letter by letter.
-        is_same = secrets.compare_digest(token.strip().encode(), self._token)
-        return is_same and scheme.lower() == "bearer"
-
-
-def _is_open(path: str) -> bool:
-    return path in OPEN_PATHS or path.startswith(f"{runbooks.PREFIX}/")
-
-
-class StrictHeaders:
-    """Adds the headers that let a browser do as little as possible with an answer."""
-
-    def __init__(self, app: ASGIApp, *, policy: str) -> None:
-        self._app = app
-        self._headers = {
-            "Content-Security-Policy": policy,
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "DENY",
-            "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "Cache-Control": "no-store",
-        }
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._headers)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)

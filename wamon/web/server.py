@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+import ssl
 from collections.abc import Iterator
 
 import uvicorn
@@ -77,13 +78,15 @@ async def serve(
     sock: socket.socket,
     *,
     is_public: bool = False,
+    tls: ssl.SSLContext | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> None:
     """Answer on `sock` until cancelled; then finish what is being answered, close the socket and let go.
 
-    A public listener keeps strangers to the `limits`, has more time to finish, and keeps connections open for longer.
+    With `tls` it speaks HTTPS alone. A public listener keeps strangers to the `limits`, has more time to finish, and
+    keeps connections open for longer.
     """
-    server = _Server(_public(app, limits) if is_public else _private(app))
+    server = _Server(_public(app, limits) if is_public else _private(app, tls))
     try:
         await server.serve(sockets=[sock])
     except asyncio.CancelledError:
@@ -94,8 +97,8 @@ async def serve(
         sock.close()
 
 
-def _private(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
+def _private(app: ASGIApp, tls: ssl.SSLContext | None) -> uvicorn.Config:
+    config = uvicorn.Config(
         app,
         lifespan="off",
         log_config=None,
@@ -105,6 +108,10 @@ def _private(app: ASGIApp) -> uvicorn.Config:
         backlog=BACKLOG,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
+    config.load()
+    # uvicorn would make one of its own from file names, without the versions that were asked for.
+    config.ssl = tls
+    return config
 
 
 def _public(app: ASGIApp, limits: Limits) -> uvicorn.Config:

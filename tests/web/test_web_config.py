@@ -1,0 +1,160 @@
+"""The private listener's web configuration file: what of it is understood, and what a listener makes of it."""
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import bcrypt
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from tests.certificates import make_certificate
+from wamon.web.server import bind, serve
+from wamon.web.web_config import OPEN, Tls, WebConfigError, read_web_config, trusting
+
+HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "web.yml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    make_certificate(tmp_path)
+    return tmp_path
+
+
+def tls_of(folder: Path, more: str = "") -> Tls:
+    config = read_web_config(written(folder, f"tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n{more}"))
+    assert config.tls is not None
+    return config.tls
+
+
+def test_users_headers_and_tls_of_an_exporters_file(folder: Path) -> None:
+    text = (
+        "tls_server_config: {cert_file: cert.pem, key_file: key.pem, prefer_server_cipher_suites: true}\n"
+        "http_server_config: {http2: true, headers: {Strict-Transport-Security: max-age=60}}\n"
+        f"basic_auth_users: {{anna: '{HASH.replace('$2b$', '$2y$')}'}}\n"
+    )
+
+    config = read_web_config(written(folder, text))
+
+    assert (config.scheme, list(config.users)) == ("https", ["anna"])
+    assert config.headers == {"Strict-Transport-Security": "max-age=60"}
+    assert config.tls is not None
+    assert config.tls.min_version is ssl.TLSVersion.TLSv1_2
+    assert HASH[7:] not in repr(config)
+
+
+def test_empty_file_leaves_all_open(tmp_path: Path) -> None:
+    assert read_web_config(written(tmp_path, "")) == OPEN
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("basic_auth_user: {}", "did you mean basic_auth_users"),
+        ("tls_server_config: {cert_file: cert.pem, key_file: key.pem, cipher_suites: [A]}", "does not support"),
+        ("tls_server_config: {key_file: key.pem}", "cert_file is missing"),
+        ("tls_server_config: {cert_file: none.pem, key_file: key.pem}", "cert_file: the file cannot be read"),
+        ("tls_server_config: {cert_file: web.yml, key_file: key.pem}", "are no certificate and its key"),
+        ("tls_server_config: {cert_file: cert.pem, key_file: key.pem, min_version: TLS10}", "TLS12 or TLS13"),
+        (
+            "tls_server_config: {cert_file: cert.pem, key_file: key.pem, min_version: TLS13, max_version: TLS12}",
+            "above",
+        ),
+        ("tls_server_config: {cert_file: cert.pem, key_file: key.pem, client_auth_type: Any}", "not secure"),
+        (
+            "tls_server_config: {cert_file: cert.pem, key_file: key.pem, client_auth_type: RequireAndVerifyClientCert}",
+            "client_ca_file is missing",
+        ),
+        ("basic_auth_users: {anna: secret}", "hash of 'anna' is none of bcrypt's"),
+        ("basic_auth_users: {'a:b': x}", "colon"),
+        ("basic_auth_users: [anna]", "no mapping"),
+        ("http_server_config: {headers: {X-Frame-Options: 7}}", "one line"),
+        ("http_server_config: {headers: {Server: x}}", "does not support"),
+        ("- a list", "no mapping"),
+        ("a: [", "not valid YAML in line"),
+    ],
+)
+def test_what_cannot_be_used_is_named(folder: Path, text: str, words: str) -> None:
+    with pytest.raises(WebConfigError, match=words):
+        read_web_config(written(folder, text))
+
+
+def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WebConfigError, match="cannot be read"):
+        read_web_config(tmp_path / "web.yml")
+
+
+def test_another_certificate_is_another_configuration(folder: Path) -> None:
+    before = tls_of(folder)
+    same = tls_of(folder)
+    make_certificate(folder)
+
+    assert before == same
+    assert tls_of(folder) != before
+
+
+# --- a listener -------------------------------------------------------------------------------------------------------
+
+
+async def home(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(request.url.scheme)
+
+
+def asked(tls: Tls, verify: ssl.SSLContext, *, scheme: str = "https") -> httpx.Response:
+    async def story() -> httpx.Response:
+        sock = bind("127.0.0.1", 0)
+        port = sock.getsockname()[1]
+        app = Starlette(routes=[Route("/", home)])
+        serving = asyncio.create_task(serve(app, sock, tls=tls.context()))
+        try:
+            async with httpx.AsyncClient(verify=verify, trust_env=False, timeout=10) as client:
+                return await client.get(f"{scheme}://127.0.0.1:{port}/")
+        finally:
+            serving.cancel()
+            await asyncio.wait({serving})
+
+    return asyncio.run(story())
+
+
+def test_listener_speaks_tls_to_who_trusts_its_certificate(folder: Path) -> None:
+    tls = tls_of(folder)
+
+    assert asked(tls, trusting(tls)).text == "https"
+
+
+def test_listener_speaks_nothing_else(folder: Path) -> None:
+    tls = tls_of(folder)
+
+    with pytest.raises(httpx.HTTPError):
+        asked(tls, trusting(tls), scheme="http")
+    with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+        asked(tls, ssl.create_default_context())
+
+
+def test_older_protocol_than_wanted_is_refused(folder: Path) -> None:
+    tls = tls_of(folder, "  min_version: TLS13\n")
+    old = trusting(tls)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    with pytest.raises(httpx.HTTPError):
+        asked(tls, old)
+
+
+def test_client_must_show_a_certificate_where_it_is_wanted(folder: Path) -> None:
+    tls = tls_of(folder, "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: cert.pem\n")
+    known = trusting(tls)
+    known.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+
+    assert asked(tls, known).status_code == 200
+    with pytest.raises(httpx.HTTPError):
+        asked(tls, trusting(tls))
