@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 # For each picture the page, by its name in the terminal, the word there at which to look, and the size.
 PICTURES = {
     "slack.png": ("Slack channel", "Acknowledge", "1000,1000"),
-    "page.png": ("wamon's page", "not acknowledged", "1000,900"),
+    "page.png": ("wamon's page", "not acknowledged", "1280,900"),
 }
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking")
 
