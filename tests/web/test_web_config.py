@@ -2,7 +2,9 @@
 
 import asyncio
 import ssl
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import httpx
@@ -80,6 +82,12 @@ def test_empty_file_leaves_all_open(tmp_path: Path) -> None:
         ("basic_auth_users: [anna]", "no mapping"),
         ("http_server_config: {headers: {X-Frame-Options: 7}}", "one line"),
         ("http_server_config: {headers: {Server: x}}", "does not support"),
+        ("http_server_config: {headers: {X-Frame-Options: ''}}", "one line"),
+        ("http_server_config: {headers: {X-Frame-Options: \u00e9}}", "plain letters"),
+        ("basic_auth_users: {}\nbasic_auth_users: {}", "basic_auth_users is there twice"),
+        ("basic_auth_users: {anna: '$2b$10$" + "a" * 53 + "'}", "none of bcrypt's"),
+        ("tls_server_config: {cert_file: cert.pem, key_file: key.pem, min_version: [TLS12]}", "TLS12 or TLS13"),
+        ("tls_server_config: {cert_file: cert.pem, key_file: key.pem, client_ca_file: cert.pem}", "nobody is asked"),
         ("- a list", "no mapping"),
         ("a: [", "not valid YAML in line"),
     ],
@@ -152,9 +160,23 @@ def test_older_protocol_than_wanted_is_refused(folder: Path) -> None:
 
 def test_client_must_show_a_certificate_where_it_is_wanted(folder: Path) -> None:
     tls = tls_of(folder, "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: cert.pem\n")
-    known = trusting(tls)
-    known.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    stranger = trusting(replace(tls, client_ca_file=None))
 
-    assert asked(tls, known).status_code == 200
+    assert asked(tls, trusting(tls)).status_code == 200
     with pytest.raises(httpx.HTTPError):
-        asked(tls, trusting(tls))
+        asked(tls, stranger)
+
+
+def test_of_a_chain_only_the_servers_own_certificate_is_trusted(folder: Path, tmp_path_factory: Any) -> None:
+    """Whoever signed it may have signed for others too."""
+    other = tmp_path_factory.mktemp("other")
+    make_certificate(other)
+    tls, stranger = tls_of(folder), tls_of(other)
+    chain = folder / "chain.pem"
+    chain.write_bytes((folder / "cert.pem").read_bytes() + (other / "cert.pem").read_bytes())
+
+    verify = trusting(replace(tls, cert_file=chain))
+
+    assert asked(tls, verify).status_code == 200
+    with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+        asked(stranger, verify)

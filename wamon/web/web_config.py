@@ -29,7 +29,9 @@ _HEADERS: Final = (
 )
 # Go ignores it since 1.17, so whoever has it in a file means nothing by it any more.
 _IGNORED: Final = frozenset({"prefer_server_cipher_suites"})
-_HASH: Final = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
+_HASH: Final = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
+_PEM_BEGIN: Final = "-----BEGIN CERTIFICATE-----"
+_PEM_END: Final = "-----END CERTIFICATE-----"
 _NO_CLIENT: Final = "NoClientCert"
 _EVERY_CLIENT: Final = "RequireAndVerifyClientCert"
 
@@ -107,13 +109,30 @@ def read_web_config(path: Path) -> WebConfig:
 
 
 def trusting(tls: Tls) -> ssl.SSLContext:
-    """What a client on the same machine needs to trust exactly this server, whatever its certificate's name."""
+    """What a client on the same machine needs to trust exactly this server, whatever its certificate's name.
+
+    Where clients must have a certificate it shows the server's own: whoever may read its key may be it.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    # The certificate itself is what is trusted; whoever signed it need not be known.
+    # The certificate itself is what is trusted: whoever signed it need not be known, and whoever else they signed for
+    # is nobody. In a chain the server's own comes first.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.load_verify_locations(tls.cert_file)
+    first, end, _ = tls.cert_file.read_text(encoding="ascii", errors="ignore").partition(_PEM_END)
+    context.load_verify_locations(cadata=f"{first[first.index(_PEM_BEGIN) :]}{end}\n")
+    if tls.client_ca_file is not None:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
     return context
+
+
+class _Strict(yaml.SafeLoader):
+    """Refuses a key that is there twice: the second would silently undo the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise WebConfigError(f"{twice} is there twice: keep one of them")
+        return super().construct_mapping(node, deep)
 
 
 def _parsed(path: Path) -> Any:
@@ -124,7 +143,9 @@ def _parsed(path: Path) -> Any:
     if len(raw) > LARGEST_FILE:
         raise WebConfigError("the file is too large: is it the right one?")
     try:
-        return yaml.safe_load(raw)
+        return yaml.load(raw, _Strict)  # noqa: S506 - it is a safe loader
+    except WebConfigError:
+        raise
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as exc:
         mark = getattr(exc, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark is not None else ""
@@ -150,9 +171,11 @@ def _tls(written: Mapping[str, Any], base: Path) -> Tls:
     client = written.get("client_auth_type") or _NO_CLIENT
     if client not in (_NO_CLIENT, _EVERY_CLIENT):
         raise WebConfigError(f"client_auth_type must be {_NO_CLIENT} or {_EVERY_CLIENT}: the others are not secure")
+    if client == _NO_CLIENT and written.get("client_ca_file"):
+        raise WebConfigError(f"client_ca_file is there and nobody is asked: set client_auth_type to {_EVERY_CLIENT}")
     ca_file = _file(written.get("client_ca_file"), "client_ca_file", base) if client == _EVERY_CLIENT else None
     versions = [written.get(name, default) for name, default in (("min_version", "TLS12"), ("max_version", "TLS13"))]
-    if any(each not in _VERSIONS for each in versions):
+    if any(not isinstance(each, str) or each not in _VERSIONS for each in versions):
         raise WebConfigError("min_version and max_version must be TLS12 or TLS13")
     least, most = (_VERSIONS[each] for each in versions)
     if least > most:
@@ -198,8 +221,8 @@ def _users(value: Any) -> dict[str, str]:
 
 
 def _text(value: Any, name: str) -> str:
-    if not isinstance(value, str) or not value.isprintable():
-        raise WebConfigError(f"{name} must be a text on one line: put it in quotes")
+    if not isinstance(value, str) or not (value.strip() and value.isascii() and value.isprintable()):
+        raise WebConfigError(f"{name} must be a text of plain letters on one line: put it in quotes")
     return value
 
 
