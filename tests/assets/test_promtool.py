@@ -23,6 +23,7 @@ from wamon.core.health import (
     SubjectKind,
     Timestamp,
 )
+from wamon.core.markers import MarkerKind
 from wamon.core.ports import OutboxFigures
 from wamon.core.state import State
 from wamon.metrics.exposition import Exposition
@@ -117,6 +118,7 @@ def busy_scrape() -> Scrape:
     instruments.reloaded(is_successful=True)
     instruments.outbox(OutboxFigures(due=1, edits=1, oldest_created_at=START))
     instruments.listening(START)
+    instruments.marked(MarkerKind.DEPLOY, START)
     return Scrape(exposition, instruments)
 
 
