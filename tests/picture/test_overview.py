@@ -178,6 +178,5 @@ def test_two_thousand_numbers_take_less_than_a_tick() -> None:
         took.append(time.perf_counter() - began)
 
     assert [picture.numbers.of for picture in pictures] == [2000, 2000, 2000]
-    # 0.06 s on the machine that it was written on; the best of three, as others work there too.
     # 0.08 s by itself; beside other tests, and while coverage is measured, several times that.
     assert min(took) < 1.0
