@@ -19,14 +19,23 @@ import httpx
 
 from tests.configured import logging_restored, settings_for
 from tests.fakes import FakeClock
+from tests.security.routes import routes_of
 from tests.sim.callers import HTTPX_ERRORS
 from wamon import logs
 from wamon.daemon import Daemon
+from wamon.doctor import diagnose, ticket
+from wamon.graph.quota import QuotaBudget
 from wamon.graph.redaction import Redactor
+from wamon.graph.visiting import Visitor
+from wamon.metrics.instruments import Instruments
+from wamon.receivers import build_notifiers
+from wamon.rules import RULES
 from wamon.sim.graph import graph_app
 from wamon.sim.serve import serve
 from wamon.sim.slack import SlackChannel, slack_app
 from wamon.sim.world import World
+from wamon.store import backup as copies
+from wamon.watches import build_client
 from wamon.web.private import private_app
 
 TOKEN = "EAACanaryOfTheAccessToken"
@@ -91,6 +100,10 @@ class RawRecords(logging.Handler):
         return "\n".join(self.texts)
 
 
+def _nobody(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError(f"no route for {request.url}")
+
+
 class Burrow:
     """The daemon, those around it, and all that can be seen of it from outside."""
 
@@ -119,6 +132,8 @@ class Burrow:
         self._log()
         self.daemon = Daemon(self.settings, clock=clock, random=random.Random(0), transport=self.meta)
         self.shown: dict[str, str] = {"repr of the settings": repr(self.settings)}
+        # What each route of the private listener answered last.
+        self.visited: dict[str, int] = {}
 
     def _log(self) -> None:
         """As `wamon run` does, in both forms at once, down to DEBUG."""
@@ -143,13 +158,64 @@ class Burrow:
     async def _keep_what_is_shown(self, label: str) -> None:
         self.shown[f"metrics {label}"] = self.daemon.scrape(False).decode()
         self.shown[f"gzip metrics {label}"] = gzip.decompress(self.daemon.scrape(True)).decode()
-        app = private_app(scrape=self.daemon.scrape, health=self.daemon.health, pages=self.daemon.pages())
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://private") as client:
-            for path in ("/", "/-/healthy", "/-/ready"):
-                self.shown[f"{path} {label}"] = (await client.get(path)).text
+        await self._visit(label)
         self.keep_files(label)
         for letter in await self.daemon.store.dead_letters():
             self.shown[f"dead letter {label}"] = repr(letter)
+
+    async def _visit(self, label: str) -> None:
+        """Every page and every answer of the API, with the number and the alerts that there are."""
+        daemon = self.daemon
+        app = private_app(
+            scrape=daemon.scrape,
+            health=daemon.health,
+            pages=daemon.pages(),
+            operations=daemon.operations,
+            history=daemon.history,
+            pictures=daemon.pictures,
+        )
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:9877") as client:
+            alerts = [alert["id"] for alert in (await client.get("/api/v1/alerts")).json()["alerts"]]
+            for line in sorted(routes_of(app.routes)):
+                method, _, route = line.partition(" ")
+                if method != "GET":
+                    continue
+                named = {"phone_number_id": self.number.id, "name": "wamon.css" if "static" in route else "WamonDown"}
+                for alert in alerts if "{id}" in route else [0]:
+                    path = route.format(id=alert, **named)
+                    answer = await client.get(path)
+                    self.visited[route] = answer.status_code
+                    self.shown[f"{path} {label}"] = f"{answer.headers!r}\n{answer.text}"
+
+    async def carry_away(self, label: str) -> None:
+        """What an operator takes with him: the doctor's ticket, the effective configuration, a backup."""
+        redact, chance = Redactor(self.settings.secrets()), random.Random(0)
+        budget, observer = QuotaBudget(self.clock), Instruments(version="1", clock=self.clock)
+        client = build_client(
+            self.settings, clock=self.clock, random=chance, budget=budget, observer=observer, transport=self.meta
+        )
+        visitor = Visitor(clock=self.clock, timeout_seconds=1.0, transport=httpx.MockTransport(_nobody))
+        rules = self.settings.bound_rules(RULES)
+        notifiers = build_notifiers(self.settings, rules)
+        found = await diagnose(
+            self.settings,
+            client=client,
+            rules=rules,
+            notifiers=notifiers,
+            visitor=visitor,
+            clock=self.clock,
+            random=chance,
+        )
+        for closing in (client, visitor, *notifiers.values()):
+            await closing.close()
+        made = ticket(found, self.settings, redact=redact, now=self.clock.now())
+        self.shown[f"doctor's ticket {label}"] = json.dumps(made)
+        self.shown[f"findings {label}"] = "\n".join(map(repr, found.findings))
+        self.shown[f"configuration {label}"] = "\n".join(map(repr, self.settings.shown))
+        copy = self.folder / "copy.db"
+        copies.backup(self.folder / "wamon.db", copy, replace=True)
+        self.shown[f"backup {label}"] = copy.read_bytes().decode("latin-1")
 
     def keep_files(self, label: str) -> None:
         """The database as it is on disk, the write-ahead log too."""

@@ -15,10 +15,10 @@ import bcrypt
 import httpx
 import pytest
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount, Route
 
 from tests.history import opened
 from tests.operators import Floor
+from tests.security.routes import routes_of
 from tests.web.gallery import Gallery
 from tests.web.paging import Reader
 from wamon.picture.values import Health
@@ -131,19 +131,6 @@ def house(tmp_path: Path) -> Iterator[House]:
             reload=reload,
         )
         yield House(app, reloads)
-
-
-def routes_of(routes: list[BaseRoute], prefix: str = "") -> set[str]:
-    found = set()
-    for route in routes:
-        if isinstance(route, Mount):
-            assert isinstance(route.app, Starlette)
-            found |= routes_of(route.app.routes, prefix + route.path)
-        elif isinstance(route, Route):
-            found |= {f"{method} {prefix}{route.path}" for method in (route.methods or ()) if method != "HEAD"}
-        else:
-            raise TypeError(f"nobody has said who may use {route!r}")
-    return found
 
 
 def asked(line: str) -> tuple[str, str]:

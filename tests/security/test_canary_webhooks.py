@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from tests.fakes import FakeClock
-from tests.security.burrow import APP_SECRET, VERIFY_TOKEN, Burrow, burrow, leaks
+from tests.security.burrow import APP_SECRET, TOKEN, VERIFY_TOKEN, Burrow, burrow, leaks
 from wamon.core import books
 from wamon.sim.webhooks import wamid
 from wamon.sim.world import World
@@ -232,6 +232,33 @@ def test_customers_are_nowhere_after_bodies_of_every_kind(tmp_path: Path) -> Non
     assert {"Two-step verification PIN was changed", "Messages are blocked by a payment problem"} <= set(told)
     assert all_traces(made) == []
     assert [traces(text) for _, text in sender.answers if traces(text)] == []
+
+
+def test_customers_and_secrets_are_nowhere_in_what_an_operator_carries_away(tmp_path: Path) -> None:
+    """The ticket is attached to questions in public places, the backup lies on somebody's share."""
+
+    def quoting(request: httpx.Request) -> httpx.Response:
+        words = f"{request.url} {request.headers['authorization']} {TOKEN} {APP_SECRET} {PHONE} {WAMID}"
+        return httpx.Response(400, json={"error": {"message": words, "code": 190, "error_user_msg": words}})
+
+    async def story() -> Burrow:
+        async with burrow(tmp_path) as made, listening(made) as sender:
+            for body in bodies(made):
+                await sender.post(body)
+            await made.look(rounds=4)
+            await made.carry_away("in good days")
+            made.meta.misfortune = quoting
+            await made.carry_away("in bad days")
+            return made
+
+    made = asyncio.run(story())
+
+    good, bad = (json.loads(made.shown[f"doctor's ticket in {days} days"]) for days in ("good", "bad"))
+    assert bad["status"] == "CRITICAL"
+    assert len(good["findings"]) > 20
+    assert "SQLite format 3" in made.shown["backup in bad days"]
+    assert "slack_bot_token" in made.shown["configuration in bad days"]
+    assert all_traces(made) == []
 
 
 def test_customers_are_nowhere_after_a_restart_and_after_all_was_forgotten(tmp_path: Path) -> None:
