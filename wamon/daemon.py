@@ -47,6 +47,7 @@ from wamon.web.live_pictures import LivePictures
 from wamon.web.pages import Look, Pages, page_hosts, page_routes
 from wamon.web.private import private_app
 from wamon.web.public import public_app
+from wamon.web.renewing import RenewingTls
 from wamon.web.server import serve
 from wamon.web.sockets import Place, Sockets
 from wamon.weekly import WeeklyDigest
@@ -259,7 +260,7 @@ class Daemon:
                 )
                 running = [
                     tasks.create_task(
-                        serve(app, sock, tls=None if tls is None else tls.context()), name="private listener"
+                        serve(app, sock, tls=None if tls is None else RenewingTls(tls).context), name="private listener"
                     ),
                     tasks.create_task(self.outbox.run(), name="outbox"),
                     tasks.create_task(self.engine.keep_desk(), name="desk"),

@@ -207,8 +207,8 @@ class Burrow:
             clock=self.clock,
             random=chance,
         )
-        for closing in (client, visitor, *notifiers.values()):
-            await closing.close()
+        for close in (client.close, visitor.close, *(notifier.close for notifier in notifiers.values())):
+            await close()
         made = ticket(found, self.settings, redact=redact, now=self.clock.now())
         self.shown[f"doctor's ticket {label}"] = json.dumps(made)
         self.shown[f"findings {label}"] = "\n".join(map(repr, found.findings))

@@ -22,7 +22,7 @@ from tests.security.routes import routes_of
 from tests.web.gallery import Gallery
 from tests.web.paging import Reader
 from wamon.picture.values import Health
-from wamon.web.access import Guard
+from wamon.web.access import MOST_WAITING, Guard
 from wamon.web.private import private_app
 from wamon.web.web_config import WebConfig
 
@@ -225,6 +225,76 @@ def test_password_is_checked_once_and_not_for_each_scrape(monkeypatch: pytest.Mo
 
     # What is wrong is paid for each time, whether or not there is such a user.
     assert checked == [PASSWORD.encode(), *[b"wrong"] * 4]
+
+
+def test_unknown_name_takes_as_long_as_the_slowest_known_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    costly = bcrypt.hashpw(b"another", bcrypt.gensalt(6))
+    against: list[bytes] = []
+
+    def check(_secret: bytes, hashed: bytes) -> bool:
+        against.append(hashed)
+        return False
+
+    monkeypatch.setattr(bcrypt, "checkpw", check)
+    app = private_app(
+        scrape=lambda is_gzip: b"",
+        health=lambda: Health(is_healthy=True),
+        web_config=WebConfig(users={**USERS, "berta": costly.decode(), "carla": USERS["anna"]}),
+    )
+
+    House(app, []).ask("GET", "/metrics", authorization=basic("nobody", PASSWORD))
+
+    assert against == [costly]
+
+
+def test_crowd_that_guesses_is_sent_away_and_keeps_no_token_out() -> None:
+    app = private_app(
+        scrape=lambda is_gzip: b"",
+        health=lambda: Health(is_healthy=True),
+        bearer_token=TOKEN,
+        web_config=WebConfig(users=USERS),
+    )
+
+    async def story() -> tuple[list[httpx.Response], httpx.Response]:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:9877") as client:
+            guesses = [
+                asyncio.ensure_future(client.get("/metrics", headers={"authorization": basic("anna", str(guess))}))
+                for guess in range(MOST_WAITING + 4)
+            ]
+            await asyncio.sleep(0)
+            known = await client.get(
+                "/metrics", headers={"authorization": GOOD["token"], "accept-encoding": "identity"}
+            )
+            return await asyncio.gather(*guesses), known
+
+    guesses, known = asyncio.run(story())
+
+    assert known.status_code == 200
+    assert sorted(answer.status_code for answer in guesses) == [401] * MOST_WAITING + [503] * 4
+    assert {answer.headers["retry-after"] for answer in guesses if answer.status_code == 503} == {"5"}
+
+
+def test_same_password_in_several_requests_at_once_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[bytes] = []
+
+    def check(secret: bytes, _hashed: bytes) -> bool:
+        checked.append(secret)
+        return True
+
+    monkeypatch.setattr(bcrypt, "checkpw", check)
+    app = private_app(
+        scrape=lambda is_gzip: b"", health=lambda: Health(is_healthy=True), web_config=WebConfig(users=USERS)
+    )
+
+    async def story() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app=app)
+        headers = {"authorization": GOOD["user"], "accept-encoding": "identity"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:9877") as client:
+            return await asyncio.gather(*(client.get("/metrics", headers=headers) for _ in range(5)))
+
+    assert [answer.status_code for answer in asyncio.run(story())] == [200] * 5
+    assert checked == [PASSWORD.encode()]
 
 
 def test_without_token_and_users_everything_is_open() -> None:

@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from tests.certificates import make_certificate
+from wamon.web.renewing import RenewingTls
 from wamon.web.server import bind, serve
 from wamon.web.web_config import OPEN, Tls, WebConfigError, read_web_config, trusting
 
@@ -55,15 +56,21 @@ def test_users_headers_and_tls_of_an_exporters_file(folder: Path) -> None:
     assert HASH[7:] not in repr(config)
 
 
-def test_empty_file_leaves_all_open(tmp_path: Path) -> None:
-    assert read_web_config(written(tmp_path, "")) == OPEN
+@pytest.mark.parametrize("text", ["", "tls_server_config: {}", "basic_auth_users: {}", "tls_server_config:\n"])
+def test_empty_file_or_section_leaves_all_open(tmp_path: Path, text: str) -> None:
+    assert read_web_config(written(tmp_path, text)) == OPEN
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("basic_auth_user: {}", "did you mean basic_auth_users"),
-        ("tls_server_config: {cert_file: cert.pem, key_file: key.pem, cipher_suites: [A]}", "does not support"),
+        ("basic: 1", "the file has the key basic that wamon does not support: it may have tls_server_config, http_"),
+        ("'secret in the wrong place': 1", "the file has a key that wamon does not support: it may have tls"),
+        ("tls_server_config: {curve_preferences: [X25519]}", "has the key curve_preferences that wamon does not"),
+        ("tls_server_config: {cert_file: cert.pem, key_file: key.pem, cipher_suites: [A]}", "list of these: TLS_AES"),
+        ("tls_server_config: {min_version: TLS13}", "cert_file is missing"),
+        ("http_server_config: {http2: 1}", "http2 must be true or false"),
         ("tls_server_config: {key_file: key.pem}", "cert_file is missing"),
         ("tls_server_config: {cert_file: none.pem, key_file: key.pem}", "cert_file: the file cannot be read"),
         ("tls_server_config: {cert_file: web.yml, key_file: key.pem}", "are no certificate and its key"),
@@ -158,6 +165,17 @@ def test_older_protocol_than_wanted_is_refused(folder: Path) -> None:
         asked(tls, old)
 
 
+def test_only_the_cipher_suites_that_are_listed_are_spoken(folder: Path) -> None:
+    tls = tls_of(folder, "  cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]\n")
+    verify = trusting(tls)
+    verify.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert asked(tls, verify).status_code == 200
+
+    verify.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+    with pytest.raises(httpx.HTTPError):
+        asked(tls, verify)
+
+
 def test_client_must_show_a_certificate_where_it_is_wanted(folder: Path) -> None:
     tls = tls_of(folder, "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: cert.pem\n")
     stranger = trusting(replace(tls, client_ca_file=None))
@@ -180,3 +198,47 @@ def test_of_a_chain_only_the_servers_own_certificate_is_trusted(folder: Path, tm
     assert asked(tls, verify).status_code == 200
     with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
         asked(stranger, verify)
+
+
+# --- renewal ----------------------------------------------------------------------------------------------------------
+
+
+def test_renewed_certificate_is_shown_to_whoever_connects_next(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """And while only one of its two files is there, the one before."""
+    tls = tls_of(folder)
+    old_key = (folder / "key.pem").read_bytes()
+
+    async def story() -> list[str]:
+        sock = bind("127.0.0.1", 0)
+        url = f"https://127.0.0.1:{sock.getsockname()[1]}/"
+        serving = asyncio.create_task(serve(Starlette(routes=[Route("/", home)]), sock, tls=RenewingTls(tls).context))
+
+        async def shown(verify: ssl.SSLContext) -> str:
+            try:
+                async with httpx.AsyncClient(verify=verify, trust_env=False, timeout=10) as client:
+                    return (await client.get(url)).text
+            except httpx.ConnectError:
+                return "another certificate"
+
+        try:
+            before = trusting(tls)
+            told = [await shown(before)]
+            make_certificate(folder)
+            after, new_key = trusting(tls), (folder / "key.pem").read_bytes()
+            (folder / "key.pem").write_bytes(old_key)
+            told += [await shown(before), await shown(after), await shown(before)]
+            (folder / "key.pem").unlink()
+            told += [await shown(before)]
+            (folder / "key.pem").write_bytes(new_key)
+            return [*told, await shown(after), await shown(before)]
+        finally:
+            serving.cancel()
+            await asyncio.wait({serving})
+
+    with caplog.at_level("INFO", logger="wamon.web.renewing"):
+        told = asyncio.run(story())
+
+    other = "another certificate"
+    assert told == ["https", "https", other, "https", "https", "https", other]
+    unusable = "the renewed certificate cannot be used, the one before is shown on"
+    assert [record.message for record in caplog.records] == [unusable, unusable, "a renewed certificate is shown"]

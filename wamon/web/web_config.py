@@ -6,7 +6,7 @@ Source: prometheus/exporter-toolkit, docs/web-configuration.md, read 2026-11.
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +18,32 @@ import yaml
 LARGEST_FILE: Final = 1024 * 1024
 _VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _SECTIONS: Final = ("tls_server_config", "http_server_config", "basic_auth_users")
-_TLS_KEYS: Final = ("cert_file", "key_file", "client_auth_type", "client_ca_file", "min_version", "max_version")
+_TLS_KEYS: Final = (
+    "cert_file",
+    "key_file",
+    "client_auth_type",
+    "client_ca_file",
+    "min_version",
+    "max_version",
+    "cipher_suites",
+)
+# Go's names of what it holds to be secure, and OpenSSL's. Of TLS 1.3 neither lets anybody choose.
+# Source: Go crypto/tls CipherSuites, read 2026-11.
+_CIPHERS: Final[Mapping[str, str | None]] = {
+    "TLS_AES_128_GCM_SHA256": None,
+    "TLS_AES_256_GCM_SHA384": None,
+    "TLS_CHACHA20_POLY1305_SHA256": None,
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
+}
 _HTTP_KEYS: Final = ("http2", "headers")
 _HEADERS: Final = (
     "Content-Security-Policy",
@@ -30,6 +55,7 @@ _HEADERS: Final = (
 # Go ignores it since 1.17, so whoever has it in a file means nothing by it any more.
 _IGNORED: Final = frozenset({"prefer_server_cipher_suites"})
 _HASH: Final = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
+_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _PEM_BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 _PEM_END: Final = "-----END CERTIFICATE-----"
 _NO_CLIENT: Final = "NoClientCert"
@@ -44,7 +70,8 @@ class WebConfigError(ValueError):
 class Tls:
     """What the listener shows to whoever connects, and asks of them.
 
-    `client_ca_file` None: no client has to have a certificate. `digest` is of all the files' contents, so that two
+    `client_ca_file` None: no client has to have a certificate. `ciphers` are those of TLS 1.2 by OpenSSL's names, ()
+    for its own choice. `digest` is of all the files' contents, so that two
     configurations with other certificates are not equal.
     """
 
@@ -53,12 +80,20 @@ class Tls:
     client_ca_file: Path | None
     min_version: ssl.TLSVersion
     max_version: ssl.TLSVersion
-    digest: str
+    ciphers: tuple[str, ...] = ()
+    digest: str = ""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that it is made from."""
+        return tuple(each for each in (self.cert_file, self.key_file, self.client_ca_file) if each is not None)
 
     def context(self) -> ssl.SSLContext:
         """What a server needs. Raises WebConfigError when the files are no certificate and its key."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version, context.maximum_version = self.min_version, self.max_version
+        if self.ciphers:
+            context.set_ciphers(":".join(self.ciphers))
         try:
             context.load_cert_chain(self.cert_file, self.key_file, password=_no_password)
         except (OSError, ValueError) as exc:
@@ -98,20 +133,24 @@ def read_web_config(path: Path) -> WebConfig:
     Raises WebConfigError.
     """
     written = _mapping(_parsed(path), "the file", _SECTIONS)
-    tls = written.get("tls_server_config")
+    # Without certificate and key it is plain HTTP, as the exporters have it.
+    tls = _mapping(written.get("tls_server_config"), "tls_server_config", _TLS_KEYS)
     http = _mapping(written.get("http_server_config"), "http_server_config", _HTTP_KEYS)
+    if not isinstance(http.get("http2", True), bool):
+        raise WebConfigError("http2 must be true or false")
     headers = _mapping(http.get("headers"), "headers", _HEADERS)
     return WebConfig(
-        tls=None if tls is None else _tls(_mapping(tls, "tls_server_config", _TLS_KEYS), path.parent),
+        tls=_tls(tls, path.parent) if any(tls.values()) else None,
         users=MappingProxyType(_users(written.get("basic_auth_users"))),
         headers=MappingProxyType({name: _text(value, name) for name, value in headers.items()}),
     )
 
 
-def trusting(tls: Tls) -> ssl.SSLContext:
+def trusting(tls: Tls, shown: tuple[Path, Path] | None = None) -> ssl.SSLContext:
     """What a client on the same machine needs to trust exactly this server, whatever its certificate's name.
 
-    Where clients must have a certificate it shows the server's own: whoever may read its key may be it.
+    Where clients must have a certificate it shows `shown` (certificate and key), by default the server's own: whoever
+    may read its key may be it. Raises WebConfigError when `shown` is no certificate and its key.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -120,9 +159,19 @@ def trusting(tls: Tls) -> ssl.SSLContext:
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     first, end, _ = tls.cert_file.read_text(encoding="ascii", errors="ignore").partition(_PEM_END)
     context.load_verify_locations(cadata=f"{first[first.index(_PEM_BEGIN) :]}{end}\n")
-    if tls.client_ca_file is not None:
+    if shown is not None:
+        show(context, shown)
+    elif tls.client_ca_file is not None:
         context.load_cert_chain(tls.cert_file, tls.key_file)
     return context
+
+
+def show(context: ssl.SSLContext, shown: tuple[Path, Path]) -> None:
+    """Let a client show this certificate, with this key. Raises WebConfigError when that is what they are not."""
+    try:
+        context.load_cert_chain(*shown, password=_no_password)
+    except (OSError, ValueError) as exc:
+        raise WebConfigError(f"they are no certificate and its key: {_reason(exc)}") from exc
 
 
 class _Strict(yaml.SafeLoader):
@@ -161,8 +210,10 @@ def _mapping(value: Any, where: str, known: tuple[str, ...]) -> dict[str, Any]:
         if key in known or key in _IGNORED:
             continue
         near = get_close_matches(str(key), known, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise WebConfigError(f"{where} has a key that wamon does not support: {hint}It has {', '.join(known)}")
+        hint = f"did you mean {near[0]}?" if near else f"it may have {', '.join(known)}"
+        # The key alone: what stands behind it may be a secret, and so may what is no word.
+        named = f"the key {key}" if _WORD.fullmatch(str(key)) else "a key"
+        raise WebConfigError(f"{where} has {named} that wamon does not support: {hint}")
     return {key: each for key, each in value.items() if key not in _IGNORED}
 
 
@@ -180,17 +231,24 @@ def _tls(written: Mapping[str, Any], base: Path) -> Tls:
     least, most = (_VERSIONS[each] for each in versions)
     if least > most:
         raise WebConfigError("min_version is above max_version")
-    found = [each for each in (cert_file, key_file, ca_file) if each is not None]
     tls = Tls(
         cert_file=cert_file,
         key_file=key_file,
         client_ca_file=ca_file,
         min_version=least,
         max_version=most,
-        digest=sha256(b"\0".join(each.read_bytes() for each in found)).hexdigest(),
+        ciphers=_ciphers(written.get("cipher_suites")),
     )
     tls.context()
-    return tls
+    return replace(tls, digest=sha256(b"\0".join(each.read_bytes() for each in tls.files)).hexdigest())
+
+
+def _ciphers(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or any(not isinstance(each, str) or each not in _CIPHERS for each in value):
+        raise WebConfigError(f"cipher_suites must be a list of these: {', '.join(_CIPHERS)}")
+    return tuple(name for each in value if (name := _CIPHERS[each]) is not None)
 
 
 def _file(value: Any, name: str, base: Path) -> Path:
@@ -207,7 +265,7 @@ def _file(value: Any, name: str, base: Path) -> Path:
 def _users(value: Any) -> dict[str, str]:
     if value is None:
         return {}
-    if not isinstance(value, dict) or not value:
+    if not isinstance(value, dict):
         raise WebConfigError("basic_auth_users is no mapping of names to bcrypt hashes")
     users = {}
     for name, hashed in value.items():
