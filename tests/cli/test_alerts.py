@@ -248,8 +248,8 @@ def test_token_of_the_configuration_is_sent(guarded: Beside, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        ("", "asks for a bearer token, and none is configured here: set WAMON_PRIVATE_BEARER_TOKEN"),
-        ("another-token-here", "asks for a bearer token, and the one that is configured here is another"),
+        ("", "asks who you are, and nothing is configured here: set WAMON_PRIVATE_BEARER_TOKEN"),
+        ("another-token-here", "asks who you are, and refuses what is configured here: set WAMON_PRIVATE_BEARER"),
         ("short", "private_bearer_token: must be at least 16 characters"),
     ],
 )

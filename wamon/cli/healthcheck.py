@@ -3,18 +3,14 @@
 import http.client
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from wamon.cli import Failure, config_option
-from wamon.cli.asking import private_listener, private_tls
+from wamon.cli.reaching import own_way
 from wamon.config.sources import read_sources
-from wamon.config.values import Listen
 from wamon.core.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    import ssl
 
 HEALTH_PATH: Final = "/-/healthy"
 TIMEOUT_SECONDS: Final = 3.0
@@ -39,30 +35,19 @@ def healthcheck(config_path: Path | None, timeout: float) -> None:
       wamon healthcheck && echo well
     """
     try:
-        sources = read_sources(config_path, os.environ)
-        address, tls = private_listener(sources), private_tls(sources)
+        to = own_way(read_sources(config_path, os.environ))
     except ConfigurationError as exc:
         # Docker keeps exit code 2 for itself.
         raise Unwell(str(exc)) from exc
-    url = f"{'http' if tls is None else 'https'}://{address}{HEALTH_PATH}"
+    connection = to.connection(timeout)
     try:
-        status, reason = _ask(address, timeout, tls)
+        connection.request("GET", f"{to.path}{HEALTH_PATH}")
+        with connection.getresponse() as answer:
+            status, reason = answer.status, answer.reason
     except (OSError, http.client.HTTPException) as exc:
-        raise Unwell(f"no answer from {url}: {str(exc) or type(exc).__name__}") from exc
-    if status != http.client.OK:
-        raise Unwell(f"not well: {url} answered {status} {reason}")
-    click.echo("well")
-
-
-def _ask(address: Listen, timeout: float, tls: "ssl.SSLContext | None") -> tuple[int, str]:
-    connection = (
-        http.client.HTTPConnection(address.host, address.port, timeout=timeout)
-        if tls is None
-        else http.client.HTTPSConnection(address.host, address.port, timeout=timeout, context=tls)
-    )
-    try:
-        connection.request("GET", HEALTH_PATH)
-        answer = connection.getresponse()
-        return answer.status, answer.reason
+        raise Unwell(f"no answer from {to.base}{HEALTH_PATH}: {to.explained(exc)}") from exc
     finally:
         connection.close()
+    if status != http.client.OK:
+        raise Unwell(f"not well: {to.base}{HEALTH_PATH} answered {status} {reason}")
+    click.echo("well")

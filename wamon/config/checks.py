@@ -33,6 +33,7 @@ def together(top: Table) -> Iterator[Problem]:
     names = [name for _, account in accounts if (name := _text(account.get("name")) or _text(account.get("waba_id")))]
     yield from told_problems(top, names)
     yield from _listeners_differ(top)
+    yield from _pairs_are_whole(top)
 
 
 def _present(top: Table, accounts: list[tuple[KeyPath, Table]]) -> Iterator[Problem]:
@@ -147,6 +148,14 @@ def _listeners_differ(top: Table) -> Iterator[Problem]:
     shares_host = public.host == private.host or not {public.host, private.host}.isdisjoint(("0.0.0.0", "::"))  # noqa: S104 - compared, not bound
     if public.port == private.port != 0 and shares_host:
         yield Problem(key=("private_listen",), text="has the port of public_listen: give each a port of its own")
+
+
+def _pairs_are_whole(top: Table) -> Iterator[Problem]:
+    for pair in (("api_user", "api_password"), ("api_cert_file", "api_key_file")):
+        there = [key for key in pair if key in top]
+        if len(there) == 1:
+            missing = pair[1 - pair.index(there[0])]
+            yield Problem(key=(there[0],), text=f"is set without {missing}: set WAMON_{missing.upper()} too")
 
 
 def _repeated(tables: list[tuple[KeyPath, Table]], field: str, claim: str, *, also: Iterable[str]) -> Iterator[Problem]:

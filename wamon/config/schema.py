@@ -74,6 +74,7 @@ ReceiverUrl: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.rec
 SharedSecret: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.text))]
 BearerToken: TypeAlias = Annotated[SecretStr, BeforeValidator(_secret(values.bearer_token))]
 AlertmanagerUrls: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_each(values.alertmanager_url))]
+UserName: TypeAlias = Annotated[str, BeforeValidator(values.user_name)]
 PageUrl: TypeAlias = Annotated[str, BeforeValidator(values.page_url)]
 Weekly: TypeAlias = Annotated[WeeklyTime | None, BeforeValidator(values.weekly)]
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_each(values.name))]
@@ -344,6 +345,31 @@ class Keys(BaseSettings):
         "(exporter-toolkit web configuration).",
         examples=["web.yml"],
     )
+    api_url: PageUrl | None = Field(
+        None,
+        description="Where wamon's own commands (`wamon alerts`, `wamon timeline` and so on) ask the daemon. "
+        "Default: at private_listen.",
+        examples=["https://wamon.example.org"],
+    )
+    api_user: UserName | None = Field(
+        None,
+        description="As whom they ask: a user of the daemon's web_config. Not needed with private_bearer_token.",
+        examples=["anna"],
+    )
+    api_password: SharedSecret | None = Field(None, description="That user's password.")
+    api_ca_file: PathText | None = Field(
+        None,
+        description="The PEM file of who issued the certificate of api_url or `--url`. "
+        "Default: whom the machine trusts.",
+        examples=["ca.pem"],
+    )
+    api_cert_file: PathText | None = Field(
+        None,
+        description="The certificate that they show a daemon which asks its clients for one. "
+        "Default: that of the web_config.",
+        examples=["client.pem"],
+    )
+    api_key_file: PathText | None = Field(None, description="Its key.", examples=["client.key"])
     metrics_max_series: Count = Field(
         500_000, description="The most series that /metrics may show; beyond it optional families are left out first."
     )

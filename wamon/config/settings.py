@@ -93,7 +93,8 @@ class Settings:
     `slack_escalation_mention` is in Slack's own form. `rule_modes` has a mode for every rule that the configuration was
     loaded with, `alerting_mode` is that of the others. Without `routes` every one of `default_receivers` is told of
     everything; with routes these are told what no route takes. `log_format` None means: console on a terminal, else
-    json. `rules` are the overrides as written, see `bound_rules`.
+    json. `api_certificate` is what wamon's own commands show, and its key. `rules` are the overrides as written, see
+    `bound_rules`.
     """
 
     path: Path | None = None
@@ -135,6 +136,8 @@ class Settings:
     private_listen: Listen
     private_bearer_token: str | None = field(default=None, repr=False)
     web_config: WebConfig = OPEN
+    api_password: str | None = field(default=None, repr=False)
+    api_certificate: tuple[Path, Path] | None = None
     metrics_max_series: int
     log_level: str
     log_format: str | None = None
@@ -223,6 +226,7 @@ class Settings:
             self.webhook_secret,
             self.heartbeat_url,
             self.private_bearer_token,
+            self.api_password,
             *(password for url in self.alertmanager_urls for password in _passwords(url)),
         )
         return tuple(dict.fromkeys(secret for secret in known if secret))

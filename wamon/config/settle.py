@@ -84,12 +84,19 @@ def settle(
         private_listen=keys.private_listen,
         private_bearer_token=_revealed(keys.private_bearer_token),
         web_config=web_config,
+        api_password=_revealed(keys.api_password),
+        api_certificate=_api_certificate(keys, sources),
         metrics_max_series=keys.metrics_max_series,
         log_level=keys.log_level,
         log_format=keys.log_format,
         rules=MappingProxyType({name: MappingProxyType(dict(table)) for name, table in keys.rules.items()}),
         shown=tuple(_shown(keys, sources, slow_poll_interval)),
     )
+
+
+def _api_certificate(keys: Keys, sources: Sources) -> tuple[Path, Path] | None:
+    files = [sources.resolved(key, getattr(keys, key)) for key in ("api_cert_file", "api_key_file")]
+    return None if files[0] is None or files[1] is None else (files[0], files[1])
 
 
 def _apps(keys: Keys) -> Iterator[AppSettings]:

@@ -32,6 +32,7 @@ SECRET_KEYS: Final = frozenset(
         "webhook_secret",
         "heartbeat_url",
         "private_bearer_token",
+        "api_password",
     }
 )
 FILE_SUFFIX: Final = "_file"

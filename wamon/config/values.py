@@ -215,6 +215,14 @@ def bearer_token(value: object) -> str:
     return known
 
 
+def user_name(value: object) -> str:
+    """A name that goes before a password in an HTTP header (RFC 7617)."""
+    known = text(value)
+    if ":" in known:
+        raise ValueError("has a colon in it: no user's name has one")
+    return known
+
+
 def receiver_url(value: object) -> str:
     """A URL of somebody who is told, as written. Plain http and a user in it are the owner's choice."""
     known = word(value)

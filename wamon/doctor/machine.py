@@ -17,7 +17,7 @@ from wamon.probes.account import PHONE_STATUS
 from wamon.probes.evidence import QUOTA_USED
 from wamon.probes.names import describe
 from wamon.store.inspection import Inspection, holder, inspect
-from wamon.web.web_config import trusting
+from wamon.web.web_config import WebConfigError, trusting
 
 CLOCK: Final = "Clock agrees with Meta's"
 DATABASE: Final = "Database is sound"
@@ -164,8 +164,12 @@ async def private_listener(patient: Patient) -> tuple[Finding, ...]:
     if listen.port == 0:
         return (skip(LISTENER, about, "its port is chosen at the start"),)
     base = f"{web_config.scheme}://{Listen(_EVERYWHERE.get(listen.host, listen.host), listen.port)}"
-    # Its certificate need not have the name of this address.
-    visitor = Visitor(clock=patient.clock, tls=None if web_config.tls is None else trusting(web_config.tls))
+    try:
+        # Its certificate need not have the name of this address.
+        tls = None if web_config.tls is None else trusting(web_config.tls, patient.settings.api_certificate)
+    except WebConfigError as exc:
+        return (_unasked(about, str(exc)),)
+    visitor = Visitor(clock=patient.clock, tls=tls)
     try:
         visit = await visitor.get(f"{base}{HEALTHY}")
         findings = [_alive(about, visit.status)]
@@ -178,6 +182,17 @@ async def private_listener(patient: Patient) -> tuple[Finding, ...]:
         await visitor.close()
 
 
+def _unasked(about: str, reason: str) -> Finding:
+    return Finding(
+        check=LISTENER,
+        about=about,
+        status=Status.UNKNOWN,
+        evidence=(("api_cert_file and api_key_file", reason),),
+        cause="The daemon asks its clients for a certificate, and the one for wamon's own commands cannot be used.",
+        fix=("Let both keys name PEM files that belong together, and that you may read.",),
+    )
+
+
 def _silent(patient: Patient, about: str, failure: str) -> Finding:
     """Before the first start nobody is there to answer, and that is no fault."""
     try:
@@ -186,6 +201,8 @@ def _silent(patient: Patient, about: str, failure: str) -> Finding:
         daemon = None
     if daemon is None:
         return skip(LISTENER, about, "no daemon runs with this database")
+    tls = patient.settings.web_config.tls
+    wants_certificate = tls is not None and tls.client_ca_file is not None
     return Finding(
         check=LISTENER,
         about=about,
@@ -193,6 +210,10 @@ def _silent(patient: Patient, about: str, failure: str) -> Finding:
         evidence=(("Found", failure), ("Daemon", daemon)),
         cause="A daemon holds the database and nobody answers there: it is stuck, or has another private_listen.",
         fix=(
+            *(
+                ("Let api_cert_file and api_key_file name a certificate that client_ca_file takes.",)
+                * wants_certificate
+            ),
             "Compare private_listen here with what the daemon was started with; a container has its own loopback.",
             "Look into its log; restart it when it is stuck.",
         ),
