@@ -18,6 +18,7 @@ from tests.core.telling import number
 from tests.operators import Floor
 from wamon import cli
 from wamon.cli.asking import duration, whoami
+from wamon.core.timing import SystemClock
 
 TOKEN = "0123456789abcdef"
 COMMANDS = ("list", "show", "silence", "unsilence", "silences", "ack", "close", "test-receiver")
@@ -105,7 +106,12 @@ def test_silence_is_previewed_set_listed_and_ended(beside: Beside) -> None:
     listed = beside.run("alerts", "silences")
     ended = beside.run("alerts", "unsilence", silence.id, "--author", "Ada")
 
-    assert preview.stdout.count("BadWarning") == 2
+    first, empty, *table = preview.stdout.splitlines()
+    assert first == (
+        "Nothing was changed. The silence would hide 2 open alerts, and those that open later and match, "
+        "until the end that --for gives:"
+    )
+    assert (empty, preview.stdout.count("BadWarning"), len(table)) == ("", 2, 4)
     assert made.stdout == f"silenced until 2026-11-22 11:31 UTC: 2 open alerts are quiet now (silence {silence.id})\n"
     assert listed.stdout.splitlines()[2].split() == [
         silence.id,
@@ -120,7 +126,30 @@ def test_silence_is_previewed_set_listed_and_ended(beside: Beside) -> None:
 def test_preview_of_a_silence_that_hides_nothing(beside: Beside) -> None:
     result = beside.run("alerts", "silence", "--match", "waba_id=999", "--preview")
 
-    assert result.stdout == "It would hide no alert that is open now.\n"
+    assert result.stdout == (
+        "Nothing was changed. No alert that is open now matches; `wamon alerts show ID` lists its labels.\n"
+        "The silence would hide those that open later and match, until the end that --for gives.\n"
+    )
+
+
+def test_preview_tells_when_the_silence_would_end(beside: Beside) -> None:
+    """The command asks the machine's clock: it knows no other."""
+    earliest = SystemClock().now() + timedelta(hours=4)
+
+    result = beside.run("alerts", "silence", "--match", "waba_id=100", "--for", "4h", "--preview")
+
+    latest = SystemClock().now() + timedelta(hours=4)
+    until = result.stdout.splitlines()[0].partition(" until ")[2]
+    assert until in {f"{moment:%Y-%m-%d %H:%M} UTC:" for moment in (earliest, latest)}
+    assert beside.floor.operations.silences() == ()
+
+
+@pytest.mark.parametrize("target", ["999", "abcdef12"])
+def test_what_cannot_be_acknowledged_says_where_to_look(beside: Beside, target: str) -> None:
+    result = beside.run("alerts", "ack", target)
+
+    assert result.exit_code == 1
+    assert "`wamon alerts list` shows " in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import subprocess
 from pathlib import Path
 
 import bcrypt
@@ -151,7 +152,7 @@ def test_init_where_nothing_can_be_written() -> None:
     )
 
 
-def test_written_file_is_found_and_its_placeholders_are_named() -> None:
+def test_written_file_is_found_and_what_it_still_lacks_is_named() -> None:
     run("init", "--output", "wamon.toml")
 
     result = run("check")
@@ -159,9 +160,29 @@ def test_written_file_is_found_and_its_placeholders_are_named() -> None:
     assert result.exit_code == 2
     assert result.stderr == (
         "Error:\n"
+        "  access_token (wamon.toml:12): its file cannot be read (No such file or directory): "
+        "check the path and who may read it\n"
         "  waba_id (wamon.toml:7): is still the placeholder: put the real value there\n"
-        "  access_token (wamon.toml:10): is still the placeholder: put the real value there\n"
     )
+
+
+def test_newcomer_who_follows_the_written_comments_has_a_good_configuration(tmp_path: Path) -> None:
+    told = run("init", "--output", "wamon.toml")
+    written = (tmp_path / "wamon.toml").read_text(encoding="utf-8")
+    (command,) = (line for line in written.splitlines() if "umask 077" in line)
+    (tmp_path / "wamon.toml").write_text(written.replace("<WABA id>", "102290129340398"), encoding="utf-8")
+
+    typed = command.removeprefix("#").partition("     ")[0].strip()
+    subprocess.run(["/bin/sh", "-c", typed], input="EAAcanary\n", text=True, check=True, cwd=tmp_path)
+    result = run("check", "--config", "wamon.toml")
+
+    assert told.stdout == (
+        "wamon.toml is written: fill in waba_id, put the access token into access-token.txt beside it, then run: "
+        "wamon config check --config wamon.toml\n"
+    )
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "OK")
+    assert stat.S_IMODE((tmp_path / "access-token.txt").stat().st_mode) == 0o600
+    assert "canary" not in result.output
 
 
 def test_check_tells_the_routes_and_who_alerts(tmp_path: Path) -> None:

@@ -185,6 +185,18 @@ def test_secret_from_a_file_loses_its_line_break(load: Load, tmp_path: Path) -> 
     assert by_environment.tokens()[0].secret == by_file.tokens()[0].secret == "EAAinfile"
 
 
+def test_renewed_token_in_its_file_is_another_configuration(load: Load, tmp_path: Path) -> None:
+    """A reload goes on as before when the settings are equal."""
+    (tmp_path / "token").write_text("EAAold", encoding="utf-8")
+    before = load('waba_id = "1"\naccess_token_file = "token"\n')
+
+    (tmp_path / "token").write_text("EAArenewed", encoding="utf-8")
+    after = load('waba_id = "1"\naccess_token_file = "token"\n')
+
+    assert after != before
+    assert after.tokens()[0].secret == "EAArenewed"
+
+
 def test_every_secret_of_a_table_may_be_in_a_file(load: Load, tmp_path: Path) -> None:
     (tmp_path / "a").write_text("EAAa", encoding="utf-8")
     (tmp_path / "b").write_text("secret-b", encoding="utf-8")

@@ -305,10 +305,13 @@ receiver = "log"
             'channel = "#a"',
             (
                 "routes #1 channel (wamon.toml:4): needs the Slack bot: "
-                "set WAMON_SLACK_BOT_TOKEN and WAMON_SLACK_CHANNEL"
+                "set slack_bot_token and slack_channel, or their WAMON_ variables"
             ),
         ),
-        ('receiver = "webhook"', "routes #1 receiver (wamon.toml:4): is not configured: set WAMON_WEBHOOK_URL too"),
+        (
+            'receiver = "webhook"',
+            "routes #1 receiver (wamon.toml:4): is not configured: set webhook_url (or WAMON_WEBHOOK_URL) too",
+        ),
         (
             'receiver = "pager"',
             "routes #1 receiver (wamon.toml:4): must be one of slack_webhook, slack_bot, webhook, log",

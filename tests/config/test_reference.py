@@ -5,18 +5,16 @@ import tomllib
 from pathlib import Path
 
 from tests.config.loading import Load
-from wamon.config.reference import PLACEHOLDERS, render_configuration, render_example
+from wamon.config.reference import render_configuration, render_example
 from wamon.config.schema import TABLES, AccountTable, AlertingTable, AppTable, Keys, RouteTable
 from wamon.config.sources import SECRET_KEYS
 from wamon.rules import RULES
 
-FILLED = {"<WABA id>": "102290129340398", "<access token of a system user>": "EAAreal"}
+PLACEHOLDER = "<WABA id>"
 
 
 def filled(example: str) -> str:
-    for placeholder, value in FILLED.items():
-        example = example.replace(placeholder, value)
-    return example
+    return example.replace(PLACEHOLDER, "102290129340398")
 
 
 def test_secret_keys_are_those_that_the_schema_hides() -> None:
@@ -48,18 +46,27 @@ def test_documented_rule_tables_say_what_is_the_default_anyway(load: Load) -> No
     assert settings.bound_rules(RULES) == RULES
 
 
-def test_written_file_loads_once_its_placeholders_are_filled(load: Load) -> None:
-    example = render_example()
+def test_written_file_loads_once_its_placeholder_is_filled_and_the_token_is_in_its_file(
+    load: Load, tmp_path: Path
+) -> None:
+    (tmp_path / "access-token.txt").write_text("EAAreal\n", encoding="utf-8")
 
-    settings = load(filled(example))
+    settings = load(filled(render_example()))
 
-    assert set(FILLED) == set(PLACEHOLDERS.values())
     assert settings.accounts[0].waba_id == "102290129340398"
     assert settings.tokens()[0].secret == "EAAreal"
 
 
+def test_written_file_loads_with_the_token_in_it_too(load: Load) -> None:
+    example = filled(render_example()).replace('access_token_file = "access-token.txt"', "")
+
+    settings = load(example.replace('#   access_token = "EAA..."', 'access_token = "EAAreal"'))
+
+    assert settings.tokens()[0].secret == "EAAreal"
+
+
 def test_written_file_has_no_other_placeholders() -> None:
-    assert re.findall(r"<[^>]+>", render_example()) == list(FILLED)
+    assert re.findall(r"<[^>]+>", render_example()) == [PLACEHOLDER]
 
 
 def test_every_line_behind_a_hash_loads_too(load: Load, tmp_path: Path) -> None:
@@ -77,6 +84,7 @@ def test_every_line_behind_a_hash_loads_too(load: Load, tmp_path: Path) -> None:
         "heartbeat-url": "https://beat.example.org/1",
         "private-bearer-token": "0123456789abcdef",
         "api-password": "secret4",
+        "access-token": "EAAreal",
         "shop-token": "EAAshop",
     }.items():
         (tmp_path / f"{name}.txt").write_text(secret, encoding="utf-8")

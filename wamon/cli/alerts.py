@@ -109,10 +109,8 @@ def silence(
         print_json(answer)
     elif not preview:
         click.echo(f"{answer['text']} (silence {answer['silence']['id']})")
-    elif answer["alerts"]:
-        _print_alerts(answer["alerts"])
     else:
-        click.echo("It would hide no alert that is open now.")
+        _print_preview(answer["alerts"], lasts)
 
 
 @alerts.command()
@@ -218,6 +216,22 @@ def _done(answer: Mapping[str, Any], *, as_json: bool) -> None:
         print_json(answer)
     else:
         click.echo(answer["text"])
+
+
+def _print_preview(found: list[dict[str, Any]], lasts: timedelta | None) -> None:
+    until = "until the end that --for gives"
+    if lasts is not None:
+        from wamon.core.timing import SystemClock
+
+        until = f"until {SystemClock().now() + lasts:%Y-%m-%d %H:%M} UTC"
+    if not found:
+        click.echo("Nothing was changed. No alert that is open now matches; `wamon alerts show ID` lists its labels.")
+        click.echo(f"The silence would hide those that open later and match, {until}.")
+        return
+    count = "1 open alert" if len(found) == 1 else f"{len(found)} open alerts"
+    click.echo(f"Nothing was changed. The silence would hide {count}, and those that open later and match, {until}:")
+    click.echo()
+    _print_alerts(found)
 
 
 def _print_alerts(found: list[dict[str, Any]]) -> None:

@@ -97,7 +97,10 @@ def init(output: Path | None) -> None:
         raise ConfigurationError(f"{output} exists: choose another name, or remove it first") from exc
     except OSError as exc:
         raise ConfigurationError(f"{output} cannot be written ({exc.strerror}): choose another place") from exc
-    click.echo(f"{output} is written: fill in what stands in <...>, then run: wamon config check --config {output}")
+    click.echo(
+        f"{output} is written: fill in waba_id, put the access token into access-token.txt beside it, then run: "
+        f"wamon config check --config {output}"
+    )
 
 
 def _understood(settings: "Settings", now: datetime) -> dict[str, Any]:

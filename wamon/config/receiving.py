@@ -104,9 +104,9 @@ def _routes_lead_somewhere(top: Table, accounts: Sequence[str]) -> Iterator[Prob
             text = "needs a channel or a receiver" if "channel" not in route else "has a channel and a receiver"
             yield Problem(key=where, text=f"{text}: give one of the two")
         elif "channel" in route and "slack_bot_token" not in top:
-            yield Problem(
-                key=(*where, "channel"), text="needs the Slack bot: set WAMON_SLACK_BOT_TOKEN and WAMON_SLACK_CHANNEL"
-            )
+            # Routes are of the file, so its keys are named before the variables.
+            text = "needs the Slack bot: set slack_bot_token and slack_channel, or their WAMON_ variables"
+            yield Problem(key=(*where, "channel"), text=text)
         elif "receiver" in route:
             yield from _route_receiver_exists(route["receiver"], (*where, "receiver"), top)
         named = route.get("accounts")
@@ -124,7 +124,7 @@ def _route_receiver_exists(name: object, key: tuple[str | int, ...], top: Table)
     if name.strip() != LOG and needed is None:
         yield Problem(key=key, text=f"must be one of {', '.join([*_NEEDS, LOG])}")
     elif needed is not None and needed not in top:
-        yield Problem(key=key, text=f"is not configured: set WAMON_{needed.upper()} too")
+        yield Problem(key=key, text=f"is not configured: set {needed} (or WAMON_{needed.upper()}) too")
 
 
 def _configured(top: Table) -> list[str]:

@@ -27,8 +27,19 @@ CHAPTERS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 # What a file written by `wamon config init` asks for; everything else in it is a comment.
-PLACEHOLDERS: Final[Mapping[str, str]] = MappingProxyType(
-    {"waba_id": "<WABA id>", "access_token": "<access token of a system user>"}
+ASKED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "waba_id": """\
+waba_id = "<WABA id>"
+""",
+        "access_token": """\
+# Best in a file of its own, beside this one, which only wamon may read. A reload takes in a renewed token.
+#   (umask 077; cat > access-token.txt)     paste the token, press Enter, then Ctrl-D
+access_token_file = "access-token.txt"
+# Or here, in place of the line above:
+#   access_token = "EAA..."
+""",
+    }
 )
 
 _INTRODUCTION: Final = """\
@@ -132,13 +143,13 @@ def render_configuration(rules: Sequence[Rule]) -> str:
 
 
 def render_example() -> str:
-    """A wamon.toml to start from: placeholders to fill in, everything else in comments."""
+    """A wamon.toml to start from: a placeholder and a file to fill in, everything else in comments."""
     lines = [_HEADER.rstrip("\n")]
     for key, field in _top_level():
         if key in CHAPTERS:
             lines += ["", f"# --- {CHAPTERS[key].lower()} ".ljust(120, "-")]
         lines += ["", *_wrapped(field.description or "")]
-        lines.append(f"{key} = {json.dumps(PLACEHOLDERS[key])}" if key in PLACEHOLDERS else _commented(key, field))
+        lines.append(ASKED[key].rstrip("\n") if key in ASKED else _commented(key, field))
     return "\n".join([*lines, "", _EXAMPLES])
 
 

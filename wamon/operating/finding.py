@@ -82,7 +82,10 @@ class Finder:
             if group is not None:
                 return tuple(alerts[key] for key in self._members(group) if key in alerts)
             if not any(key.startswith(target.strip()) for key in alerts):
-                return ()
+                raise UnknownError(
+                    f"there is no group {target.strip()} that is open",
+                    next_step="`wamon alerts list` shows those that are",
+                )
         return (self.alert(target),)
 
     def group(self, target: str) -> Group | None:

@@ -126,7 +126,7 @@ INVALID = Rule(
     family=FAMILY,
     steps=(
         RENEW,
-        "Put it where wamon and your senders read it, and restart both; senders with the same token fail now too.",
+        "Put it where wamon and your senders read it, reload wamon and restart the senders: they fail now too.",
         "Find out who or what revoked it before it happens again: Business settings > Security, audit log.",
     ),
 )
@@ -144,7 +144,7 @@ EXPIRING = Rule(
     steps=(
         RENEW,
         "Prefer one that never expires for machines, or renew the 60-day one before its day.",
-        "Put it where wamon and your senders read it, and restart both.",
+        "Put it where wamon and your senders read it, reload wamon and restart the senders.",
     ),
 )
 SCOPE_MISSING = Rule(
