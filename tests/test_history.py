@@ -30,7 +30,7 @@ from wamon.core.health import NEVER, Change, Signal, Snapshot, Subject, SubjectK
 from wamon.core.markers import MarkerKind
 from wamon.core.past import PastKind
 from wamon.operating import NotStoredError, OperatingError
-from wamon.operating.entries import LONGEST_WORDS, called, words
+from wamon.operating.entries import LONGEST_WORDS, SIGNAL_WORDS, called, words
 from wamon.operating.history import MOST_MARKERS_A_DAY, Asked, Entry
 from wamon.probes.account import PHONE_NUMBER_INFO
 from wamon.signals import SIGNALS as ALL_SIGNALS
@@ -85,16 +85,61 @@ def test_change_says_what_was_what_is_and_how_that_is_known(past: Past) -> None:
     )
 
 
+def test_what_changed_while_nobody_could_look_is_told_with_what_it_was(past: Past) -> None:
+    past.commit(changes(history=(replace(change(None, "RED"), known_before="GREEN"),)))
+
+    entry = only(past.entries())
+
+    assert (entry.text, entry.before, entry.after) == ("quality: GREEN, then not known -> RED", None, "RED")
+
+
+def test_outage_of_one_subject_is_two_lines_that_name_the_readings(past: Past) -> None:
+    names(past)
+    lost = (of(FLAG, True, None, source="age"), of(GAUGE, 1.0, None, source="age"))
+    back = (of(FLAG, None, True), replace(of(GAUGE, None, 1.0), known_before=1.0))
+    past.commit(changes(history=tuple(replace(each, at=later(1)) for each in lost)))
+    past.commit(changes(history=tuple(replace(each, at=later(2), known_before=each.after) for each in back)))
+
+    ended, began = past.entries()
+
+    assert began == Entry(
+        id="change-1",
+        at=later(1),
+        kind=PastKind.CHANGE,
+        text="can send, limit: known -> not known",
+        name="no_longer_known",
+        known_by="age",
+        subject="+1 555-078-3881 (Jasper's Market)",
+        subject_kind="phone_number",
+        labels={"phone_number_id": "200", "waba_id": "100"},
+        before_words="known",
+        after_words="not known",
+    )
+    assert (ended.text, ended.name) == ("can send, limit: not known -> known, as before", "known_again")
+    assert (ended.before_words, ended.after_words, ended.known_by) == ("not known", "known, as before", "poll")
+
+
+def test_outage_of_an_account_is_one_line_that_counts(past: Past) -> None:
+    account = replace(change("APPROVED", None), subject=Subject.waba("100"))
+    numbers = tuple(replace(change("GREEN", None), subject=each) for each in (NUMBER, OTHER_NUMBER))
+    past.commit(changes(history=(account, *numbers)))
+
+    entry = only(past.entries())
+
+    assert (entry.text, entry.subject) == ("3 readings: known -> not known", "1 account, 2 phone numbers")
+    assert (entry.subject_kind, entry.labels) == ("", {"waba_id": "100"})
+
+
 @pytest.mark.parametrize(
     ("happened", "text", "after"),
     [
-        (of(FLAG, None, True), "can send: not known -> yes", True),
+        (of(FLAG, None, True, source="webhook"), "can send: not known -> yes", True),
         (of(FLAG, True, False), "can send: yes -> no", False),
         (of(GAUGE, 1000.0, 100_000.0), "limit: 1000 -> 100000", 100_000.0),
         (of(GAUGE, 1000.0, 0.123456), "limit: 1000 -> 0.1235", 0.123456),
         (of(TIMESTAMP, NEVER, START), "expires: never -> 2026-11-22 10:00:00 UTC", "2026-11-22T10:00:00+00:00"),
         (of(GAUGE, 1.0, None, source="age"), "limit: 1 -> not known", None),
-        (of(FLAG_MAP, None, {"a": True}), "scopes: not known -> a yes", {"a": True}),
+        (of(FLAG_MAP, None, {"a": True}, source="webhook"), "scopes: not known -> a yes", {"a": True}),
     ],
 )
 def test_values_of_every_shape_are_told(past: Past, happened: Change, text: str, after: object) -> None:
@@ -125,8 +170,20 @@ def test_long_values_are_cut_in_words_alone() -> None:
 def test_every_signal_that_keeps_a_history_has_a_name_for_people() -> None:
     called_so = {called(signal) for signal in ALL_SIGNALS if signal.keeps_history}
 
+    codelike = {"info", "waba", "outcome", "asset", "flag", "timestamp", "seconds", "pin", "matches", "granted"}
     assert "quality rating" in called_so
     assert not {each for each in called_so if "_" in each or "whatsapp" in each or not each}
+    assert not {each for each in called_so if codelike & set(each.split()) and "jumped" not in each}
+
+
+def test_words_are_those_of_signals_that_there_are() -> None:
+    assert set(SIGNAL_WORDS) <= {signal.name for signal in ALL_SIGNALS if signal.keeps_history}
+
+
+def test_signals_of_one_subject_are_told_apart() -> None:
+    called_so = [(signal.kind, called(signal)) for signal in ALL_SIGNALS if signal.keeps_history]
+
+    assert len(called_so) == len(set(called_so))
 
 
 # --- alerts -----------------------------------------------------------------------------------------------------------
@@ -237,7 +294,7 @@ def test_subject_is_found_by_whatever_people_call_it(past: Past, subject: str, e
 
 
 def test_pages_follow_each_other_by_cursor(past: Past) -> None:
-    past.commit(changes(history=tuple(change(None, str(n), at=later(n)) for n in range(5))))
+    past.commit(changes(history=tuple(change("x", str(n), at=later(n)) for n in range(5))))
     past.mark(at=START)
 
     told, cursor = [], ""
@@ -247,7 +304,7 @@ def test_pages_follow_each_other_by_cursor(past: Past) -> None:
         cursor = page.next_cursor
 
     assert cursor == ""
-    assert told == [*(f"quality: not known -> {n}" for n in (4, 3, 2, 1, 0)), "shop 4.2"]
+    assert told == [*(f"quality: x -> {n}" for n in (4, 3, 2, 1, 0)), "shop 4.2"]
 
 
 @pytest.mark.parametrize("cursor", ["x", "1-2", "1-3-4", "9999999999999999999-0-1", "1-0-1 ", "-1-0-1"])

@@ -14,7 +14,7 @@ from tests.store.samples import MOMENT, owed, transition
 from wamon.cli import main
 from wamon.store import SqliteStore
 
-SCHEMA = "m0004_markers"
+SCHEMA = "m0005_known_before"
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_rehearsal_is_told_as_one(run: Command) -> None:
 
 
 def test_long_timeline_is_read_page_by_page_up_to_the_limit(run: Command) -> None:
-    run.past.commit(changes(history=tuple(change(None, f"r{n:03}", at=later(2 + n / 100)) for n in range(700))))
+    run.past.commit(changes(history=tuple(change("x", f"r{n:03}", at=later(2 + n / 100)) for n in range(700))))
 
     whole, part = run(timeline, "--limit", "2000"), run(timeline, "--limit", "600")
 

@@ -144,6 +144,22 @@ def test_first_reading_is_known_from_then_on() -> None:
     )
 
 
+def test_change_says_what_was_known_before_however_old() -> None:
+    seen, _, _ = rated((0, "GREEN")).fold(sighting(RATING.reading(NUMBER, None), minute=1))
+    aged, _, grown_old = rated((0, "GREEN")).age(at(60))
+
+    _, _, (lost,) = rated((0, "GREEN")).fold(sighting(RATING.reading(NUMBER, None), minute=1))
+    _, _, (back,) = seen.fold(sighting(RATING.reading(NUMBER, "RED"), minute=2))
+    _, _, (late,) = aged.fold(sighting(RATING.reading(NUMBER, "GREEN"), minute=61))
+
+    assert [(each.before, each.after, each.known_before) for each in (lost, back, *grown_old, late)] == [
+        ("GREEN", None, "GREEN"),
+        (None, "RED", "GREEN"),
+        ("GREEN", None, "GREEN"),
+        (None, "GREEN", "GREEN"),
+    ]
+
+
 def test_same_value_again_moves_only_the_time_of_observation() -> None:
     snapshot, facts, changes = rated((0, "GREEN")).fold(sighting(RATING.reading(NUMBER, "GREEN"), minute=1))
 

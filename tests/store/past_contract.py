@@ -9,11 +9,22 @@ import pytest
 
 from tests.fakes import START
 from tests.store.contract import CLOSE, OPEN, RAISE, ReadableStore, Run
-from tests.store.samples import GAUGE, OTHER_NUMBER, SIGNALS, STATE_SET, alert, change, changes, later, transition
+from tests.store.samples import (
+    GAUGE,
+    NUMBER,
+    OTHER_NUMBER,
+    SIGNALS,
+    STATE_SET,
+    alert,
+    change,
+    changes,
+    later,
+    transition,
+)
 from wamon.core.alerting import AlertState, Severity
 from wamon.core.health import Change, Signal, Subject, Value
 from wamon.core.markers import Marker, MarkerKind
-from wamon.core.past import Happening, Page, PastKind, Position, Step, Wanted
+from wamon.core.past import Gap, Happening, Page, PastKind, Position, Step, Wanted
 
 
 class PastStore(ReadableStore, Protocol):
@@ -37,6 +48,11 @@ def marker(marker_id: str = "m1", **other: Any) -> Marker:
 
 def past(run: Run, store: PastStore, **wanted: Any) -> list[Happening]:
     return [each for _, each in run(store.past(SIGNALS, Wanted(**wanted))).happenings]
+
+
+def known_again(was: str, after: str, *, at: datetime, **other: Any) -> Change:
+    """A reading that was `was` before nobody could confirm it."""
+    return replace(change(None, after, at=at), known_before=was, **other)
 
 
 class PastContract:
@@ -121,11 +137,94 @@ class PastContract:
         assert run(store.past(SIGNALS, Wanted(limit=2))).last == Position(later(1), 0, 2)
 
     def test_from_one_moment_on_and_before_another(self, run: Run, store: PastStore) -> None:
-        run(store.commit(changes(history=tuple(change(None, str(n), at=later(n)) for n in range(5)))))
+        run(store.commit(changes(history=tuple(change("x", str(n), at=later(n)) for n in range(5)))))
 
         found = past(run, store, since=later(1), until=later(3))
 
         assert [each.after for each in found if isinstance(each, Change)] == ["2", "1"]
+
+    def test_what_a_poll_finds_first_is_no_change(self, run: Run, store: PastStore) -> None:
+        lost, back = change("GREEN", None, at=later(1)), known_again("GREEN", "GREEN", at=later(2))
+        run(store.commit(changes(history=(change(None, "GREEN"), lost, back))))
+
+        assert past(run, store) == [back, lost]
+        assert run(store.past(SIGNALS, Wanted(limit=2))).last is None
+
+    def test_what_a_webhook_tells_first_is_a_change(self, run: Run, store: PastStore) -> None:
+        told = replace(change(None, "RED"), source="webhook")
+        run(store.commit(changes(history=(told,))))
+
+        assert past(run, store) == [told]
+
+    def test_what_is_found_first_of_a_template_in_trouble_is_a_change(self, run: Run, store: PastStore) -> None:
+        found = replace(change(None, "PAUSED"), subject=Subject.template("100", "welcome", "de"))
+        run(store.commit(changes(history=(found,))))
+
+        assert past(run, store) == [found]
+
+    def test_how_a_probe_ended_first_is_no_change(self, run: Run, store: PastStore) -> None:
+        ended = replace(change(None, "ok"), subject=Subject.probe("account", Subject.waba("100")), source="wamon")
+        run(store.commit(changes(history=(ended,))))
+
+        assert past(run, store) == []
+
+    def test_what_is_lost_at_one_moment_is_one_edge_and_what_is_back_is_another(
+        self, run: Run, store: PastStore
+    ) -> None:
+        both = (NUMBER, OTHER_NUMBER)
+        lost = tuple(replace(change("GREEN", None, at=later(1)), subject=each, source="age") for each in both)
+        back = tuple(known_again("GREEN", "GREEN", at=later(2), subject=each) for each in both)
+        run(store.commit(changes(history=lost)))
+        run(store.commit(changes(history=back)))
+
+        told = run(store.past(SIGNALS, Wanted())).happenings
+
+        edge = Gap(
+            at=later(1),
+            is_over=False,
+            signals=(lost[0].signal,),
+            subjects=(NUMBER, OTHER_NUMBER),
+            count=2,
+            source="age",
+        )
+        over = replace(edge, at=later(2), is_over=True, source="poll")
+        assert told == ((Position(later(2), 1, 3), over), (Position(later(1), 1, 1), edge))
+
+    def test_what_came_back_otherwise_than_it_was_is_told_by_itself(self, run: Run, store: PastStore) -> None:
+        numbers = [Subject.phone_number("100", str(n)) for n in range(3)]
+        red = known_again("GREEN", "RED", at=later(2), subject=numbers[1])
+        same = [known_again("GREEN", "GREEN", at=later(2), subject=numbers[n]) for n in (0, 2)]
+        run(store.commit(changes(history=(same[0], red, same[1]))))
+
+        told = past(run, store)
+
+        assert told[0] == red
+        assert [each.count for each in told if isinstance(each, Gap)] == [2]
+
+    def test_edge_of_a_gap_is_told_of_the_subject_that_is_asked_for_alone(self, run: Run, store: PastStore) -> None:
+        lost = [replace(change("GREEN", None), subject=each) for each in (NUMBER, OTHER_NUMBER)]
+        run(store.commit(changes(history=tuple(lost))))
+
+        assert past(run, store, about=(("phone_number_id", "201"),)) == [lost[1]]
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 4])
+    def test_pages_never_split_the_edge_of_a_gap(self, run: Run, store: PastStore, limit: int) -> None:
+        numbers = [Subject.phone_number("100", str(n)) for n in range(9)]
+        for minute in range(3):
+            lost = (replace(change("GREEN", None, at=later(minute)), subject=each) for each in numbers)
+            news = (replace(change("GREEN", "RED", at=later(minute)), subject=each) for each in numbers[:2])
+            mixed = (*lost, *news)
+            run(store.commit(changes(history=mixed[3:6] + mixed[9:] + mixed[:3] + mixed[6:9])))
+
+        told: list[Happening] = []
+        before, pages = None, 0
+        while pages == 0 or before is not None:
+            page = run(store.past(SIGNALS, Wanted(limit=limit, before=before)))
+            told += [each for _, each in page.happenings]
+            before, pages = page.last, pages + 1
+
+        assert [each.count for each in told if isinstance(each, Gap)] == [9, 9, 9]
+        assert (len(told), pages) == (9, -(-9 // limit))
 
     def test_only_the_kinds_that_are_wanted(self, run: Run, store: PastStore) -> None:
         run(store.commit(changes(transition(OPEN, 1), history=(change("GREEN", "RED"),))))
@@ -187,7 +286,7 @@ class PastContract:
         forgotten = Change(
             signal=SIGNALS[GAUGE.name],
             subject=known.subject,
-            before=None,
+            before=0.0,
             after=1.0,
             raw=None,
             at=later(2),

@@ -83,7 +83,16 @@ def fact(signal: Signal[Any], value: Value | None, *, subject: Subject = NUMBER,
 
 
 def change(before: str | None, after: str | None, *, at: datetime = START, signal: Signal[Any] = STATE_SET) -> Change:
-    return Change(signal=signal, subject=NUMBER, before=before, after=after, raw=after, at=at, source="poll")
+    return Change(
+        signal=signal,
+        subject=NUMBER,
+        before=before,
+        after=after,
+        raw=after,
+        at=at,
+        source="poll",
+        known_before=before,
+    )
 
 
 def alert(rule: str = "quality", *, subject: Subject = NUMBER, **other: Any) -> Alert:

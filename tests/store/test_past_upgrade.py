@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from sqlite_utils import Database
 from tests.fakes import START, FakeClock
 from tests.store.contract import CLOSE, OPEN, Run
 from tests.store.past_contract import marker, past
-from tests.store.samples import MOMENT, SIGNALS, alert, change, later, transition
+from tests.store.samples import MOMENT, OTHER_NUMBER, SIGNALS, alert, change, later, transition
 from wamon.core.markers import MarkerKind
 from wamon.core.past import Step
 from wamon.store import SqliteStore
@@ -31,7 +32,7 @@ def write(database: Path) -> None:
             "INSERT INTO instance VALUES (1, 'a1b2c3d4e5f6', ?, ?, ?, ?)", (at, at, MOMENT.boot_id, MOMENT.monotonic)
         )
         for each in SEEN:
-            connection.execute("INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", change_row(each))
+            connection.execute("INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", change_row(each)[:8])
         connection.execute(f"INSERT INTO alerts VALUES ({', '.join('?' * 21)})", alert_row(alert()))
         for told in (OPENED, CLOSED):
             connection.execute(
@@ -58,6 +59,23 @@ def test_past_from_before_markers_is_told_with_the_first_of_them(run: Run, tmp_p
         SEEN[0],
     ]
     assert state.alerts == {alert().key: alert()}
+
+
+def test_what_was_known_before_each_change_is_found_again(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "wamon.db")
+    lost = change("GREEN", None, at=later(5))
+    other = replace(change(None, "YELLOW", at=later(6)), subject=OTHER_NUMBER)
+    red = change(None, "RED", at=later(7))
+    with closing(sqlite3.connect(tmp_path / "wamon.db", isolation_level=None)) as connection:
+        for each in (lost, other, red):
+            connection.execute("INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", change_row(each)[:8])
+    store = SqliteStore(tmp_path / "wamon.db", synchronous="OFF", clock=FakeClock(START + timedelta(days=1)))
+
+    run(store.open())
+
+    kept = run(store.history(SIGNALS))
+    run(store.close())
+    assert kept == (*SEEN, lost, other, replace(red, known_before="GREEN"))
 
 
 def test_install_keeps_its_identity(run: Run, tmp_path: Path) -> None:

@@ -267,7 +267,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One row of the history: a signal's value before and after, None for not known; `source` says how it was seen."""
+    """One row of the history: a signal's value before and after, None for not known; `source` says how it was seen.
+
+    `known_before` is the last value that was known before it, however old; None where it is the first that is known.
+    """
 
     signal: Signal[Value]
     subject: Subject
@@ -276,6 +279,7 @@ class Change:
     raw: str | None
     at: datetime
     source: str
+    known_before: Value | None = None
 
 
 def fresh_for(interval: timedelta) -> timedelta:
@@ -360,6 +364,7 @@ class Snapshot:
                 raw=None,
                 at=fact.stale_at,
                 source="age",
+                known_before=fact.value,
             )
             for fact in aged
             if fact.value is not None and fact.signal.keeps_history
@@ -434,4 +439,5 @@ def _change(reading: Reading, sighting: Sighting, *, before: Fact | None) -> Cha
         raw=reading.raw,
         at=sighting.observed_at,
         source=sighting.source,
+        known_before=before.known if before else None,
     )

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from wamon.core.alerting import Severity, Transition
-from wamon.core.health import Change
+from wamon.core.health import Change, Signal, Subject, Value
 from wamon.core.markers import Marker
 
 
@@ -30,7 +30,24 @@ class Step:
     severity_before: Severity | None
 
 
-Happening: TypeAlias = Marker | Change | Step
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Readings that nobody could confirm any longer, or that are back as they were before: an edge of a gap.
+
+    An outage ends the knowledge of everything at one moment, so what belongs to one moment and one edge is one
+    happening. `signals` and `subjects` are those concerned, each once; `count` is that of the readings, at least 2: one
+    alone is told as the `Change` that it is. `source` says how it was seen.
+    """
+
+    at: datetime
+    is_over: bool
+    signals: tuple[Signal[Value], ...]
+    subjects: tuple[Subject, ...]
+    count: int
+    source: str
+
+
+Happening: TypeAlias = Marker | Change | Gap | Step
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -66,8 +83,11 @@ class Wanted:
 class Page:
     """A piece of the past, newest first. `last` is where the next page goes on; None where the past ends.
 
-    Changes of signals that no longer exist are left out, so a page can hold fewer than were asked for, even none, and
-    not be the last.
+    The first value of a signal that a poll found is left out: nobody knows since when it is so. Webhooks tell of what
+    happens, so their first values are in it, and so are those of subjects that exist only because something happened
+    (a template in trouble, a restriction, an alert of Meta's, a Flow in trouble).
+    Changes of signals that no longer exist are left out too, so a page can hold fewer than were asked for, even none,
+    and not be the last.
     """
 
     happenings: tuple[tuple[Position, Happening], ...]

@@ -1,6 +1,7 @@
 """One line of the timeline: what happened, in words and as values."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -8,9 +9,9 @@ from types import MappingProxyType
 from typing import Final
 
 from wamon.core.alerting import CloseReason, Severity, Transition, TransitionKind
-from wamon.core.health import NEVER, Change, JsonValue, Signal, Snapshot, Subject, Value
+from wamon.core.health import NEVER, Change, JsonValue, Signal, Snapshot, Subject, SubjectKind, Value
 from wamon.core.markers import Marker
-from wamon.core.past import Happening, PastKind, Position, Step
+from wamon.core.past import Gap, Happening, PastKind, Position, Step
 from wamon.core.ports import Rule
 from wamon.operating.views import SHORT_ID
 from wamon.probes.names import describe
@@ -18,10 +19,61 @@ from wamon.probes.names import describe
 NOT_KNOWN: Final = "not known"
 OPERATOR: Final = "operator"
 WAMON: Final = "wamon"
+GAP_BEGINS: Final = "no_longer_known"
+GAP_ENDS: Final = "known_again"
 LONGEST_WORDS: Final = 200
 
 _PREFIXES: Final = ("whatsapp_", "wamon_")
 _UNITS: Final = ("_timestamp_seconds", "_seconds", "_ratio", "_bytes")
+# Where the name without its prefix and unit is not how people say it. The subject stands beside it.
+SIGNAL_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "wamon_api_version_table_timestamp_seconds": "table of API versions last compared with Meta's",
+        "wamon_clock_step_seconds": "seconds by which the clock jumped",
+        "wamon_clock_step_timestamp_seconds": "last jump of the clock",
+        "wamon_probe_outcome": "probe",
+        "whatsapp_account_alert_severity": "severity of Meta's own alert",
+        "whatsapp_api_version_expiry_timestamp_seconds": "served by Meta until",
+        "whatsapp_api_version_served_info": "version that answers",
+        "whatsapp_can_send_reason_info": "error codes that keep it from sending",
+        "whatsapp_flow_alert_state": "Meta's alert",
+        "whatsapp_messaging_limit_recipients": "messaging limit (people in 24 hours)",
+        "whatsapp_phone_number_code_verification_status": "verification of ownership",
+        "whatsapp_phone_number_in_waba": "listed in its account",
+        "whatsapp_phone_number_info": "names",
+        "whatsapp_phone_number_last_security_event_timestamp_seconds": "time of the last security event",
+        "whatsapp_phone_number_name_status": "review of the display name",
+        "whatsapp_phone_number_pin_enabled": "two-step verification",
+        "whatsapp_template_categories": "category",
+        "whatsapp_template_category_problem": "problem with the category",
+        "whatsapp_template_problem": "problem with the template",
+        "whatsapp_template_quality_problem": "problem with the quality",
+        "whatsapp_template_recategorised_timestamp_seconds": "moved to another category",
+        "whatsapp_template_rejected_reason": "reason of the rejection",
+        "whatsapp_token_asset_access": "can be read with the token",
+        "whatsapp_token_data_access_expiry_timestamp_seconds": "data access ends",
+        "whatsapp_token_expiry_timestamp_seconds": "token expires",
+        "whatsapp_token_info": "app and type of the token",
+        "whatsapp_token_scope_granted": "permissions of the token",
+        "whatsapp_token_target_granted": "covered by the token's permissions",
+        "whatsapp_token_valid": "token is valid",
+        "whatsapp_waba_ban_timestamp_seconds": "day of the ban",
+        "whatsapp_waba_business_verification_status": "verification of the business",
+        "whatsapp_waba_connection": "connection to platform and partner",
+        "whatsapp_waba_info": "name and currency",
+        "whatsapp_waba_last_security_event_timestamp_seconds": "time of the last security event",
+        "whatsapp_waba_last_violation": "last violation of a policy",
+        "whatsapp_waba_last_violation_timestamp_seconds": "time of the last violation of a policy",
+        "whatsapp_waba_restriction_active": "restriction in force",
+        "whatsapp_waba_restriction_expires_timestamp_seconds": "restriction ends",
+        "whatsapp_waba_review_status": "review of the account",
+        "whatsapp_webhook_active": "app has an active webhook",
+        "whatsapp_webhook_callback_matches": "app's callback URL is the configured one",
+        "whatsapp_webhook_field_subscribed": "webhook fields of the app",
+        "whatsapp_webhook_override_matches": "account's callback URL is the configured one",
+        "whatsapp_webhook_subscribed": "apps that get the webhooks",
+    }
+)
 # What an alert was and is, as far as its step tells; severities are told of those that move them.
 _STATES: Final[Mapping[TransitionKind, tuple[str | None, str | None]]] = MappingProxyType(
     {
@@ -79,9 +131,10 @@ class Entry:
 
     `text` says it in one sentence, without the subject. `subject` is in people's words, `labels` are its identity
     labels; all of it is empty for a marker, which is about everything. `name` is that of the signal or the alert, or
-    the marker's kind; `step` is what the alert did. `before` and `after` are a signal's values (None: not known), or an
-    alert's severity or state (None: nothing to tell); `before_words` and `after_words` say them to people, of several
-    values those that differ.
+    the marker's kind; where many readings were lost or found again at one moment it is `no_longer_known` or
+    `known_again`, and `labels` are those that all their subjects share. `step` is what the alert did. `before` and
+    `after` are a signal's values (None: not known), or an alert's severity or state (None: nothing to tell);
+    `before_words` and `after_words` say them to people, of several values those that differ.
     `known_by` is how it came to be known: poll, webhook, age (nobody could confirm it any longer), wamon (by what it
     counts and judges itself) or operator. `actor` is who did it, `note` why, `alert_id` leads to the alert.
     """
@@ -123,11 +176,15 @@ class Teller:
                 return _marker(entry_id, happening)
             case Change():
                 return self._change(entry_id, happening)
+            case Gap():
+                return self._gap(entry_id, happening)
             case Step():
                 return self._step(entry_id, happening)
 
     def _change(self, entry_id: str, change: Change) -> Entry:
         before, after = words(change.before, change.after)
+        if change.before is None and change.known_before is not None and change.known_before != change.after:
+            before = f"{_said(change.known_before)}, then {NOT_KNOWN}"
         # A probe goes by the name of what it asks about, so what it asks must be said.
         probe = change.subject.label("probe")
         name = f"{probe} {called(change.signal)}" if probe else called(change.signal)
@@ -145,6 +202,27 @@ class Teller:
             before_words=before,
             after_words=after,
             known_by=change.source,
+        )
+
+    def _gap(self, entry_id: str, gap: Gap) -> Entry:
+        is_one = len(gap.subjects) == 1
+        subject = gap.subjects[0]
+        # What all of them share leads to all of them: an account's numbers to the account.
+        shared = set(subject.labels).intersection(*(each.labels for each in gap.subjects))
+        what = _bearable(", ".join(dict.fromkeys(map(called, gap.signals)))) if is_one else f"{gap.count} readings"
+        before, after = (NOT_KNOWN, "known, as before") if gap.is_over else ("known", NOT_KNOWN)
+        return Entry(
+            id=entry_id,
+            at=gap.at,
+            kind=PastKind.CHANGE,
+            text=f"{what}: {before} -> {after}",
+            subject=self._described(subject) if is_one else _counted(gap.subjects),
+            subject_kind=subject.kind.value if is_one else "",
+            labels=MappingProxyType({name: value for name, value in subject.labels if (name, value) in shared}),
+            name=GAP_ENDS if gap.is_over else GAP_BEGINS,
+            before_words=before,
+            after_words=after,
+            known_by=gap.source,
         )
 
     def _step(self, entry_id: str, step: Step) -> Entry:
@@ -209,8 +287,18 @@ def _sentence(name: str, transition: Transition) -> str:
     return f"{name} {what_happened}{by}{why}: {transition.what}"
 
 
+def _counted(subjects: Sequence[Subject]) -> str:
+    """`1 account, 12 phone numbers`."""
+    kinds = Counter(
+        "account" if subject.kind is SubjectKind.WABA else subject.kind.value.replace("_", " ") for subject in subjects
+    )
+    return ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.items())
+
+
 def called(signal: Signal[Value]) -> str:
     """A signal in people's words: `quality rating` for whatsapp_phone_number_quality_rating."""
+    if signal.name in SIGNAL_WORDS:
+        return SIGNAL_WORDS[signal.name]
     name = signal.name
     for prefix in (*_PREFIXES, f"{signal.kind.value}_"):
         name = name.removeprefix(prefix)

@@ -8,7 +8,7 @@ from sqlite_utils import Database, Migrations
 
 from wamon.core.errors import StoreError
 from wamon.store.rows import microseconds
-from wamon.store.schema import CARRY_OVER, HEALTH_ALERTS_OUTBOX, LEDGER, MARKERS, TELLING
+from wamon.store.schema import CARRY_OVER, HEALTH_ALERTS_OUTBOX, KNOWN_BEFORE, LEDGER, MARKERS, TELLING
 
 # "wamo": tells our files from other programs' (PRAGMA application_id).
 APPLICATION_ID = 0x77616D6F
@@ -79,11 +79,18 @@ def m0004_markers(db: Database) -> None:
         db.conn.execute(statement)
 
 
+def m0005_known_before(db: Database) -> None:
+    """Each change with what was known before it, so that what only came back is told from what is new."""
+    for statement in KNOWN_BEFORE:
+        db.conn.execute(statement)
+
+
 _STEPS: tuple[Callable[[Database], None], ...] = (
     m0001_health_alerts_outbox,
     m0002_ledger,
     m0003_telling,
     m0004_markers,
+    m0005_known_before,
 )
 
 _BIRTH = """

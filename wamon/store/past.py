@@ -1,19 +1,21 @@
 """What has happened, read back: transitions, changes, markers, and all of them as one sequence."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby, islice
 from sqlite3 import Connection
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from wamon.core.alerting import Severity, Transition
-from wamon.core.health import Change, Signal, Value
+from wamon.core.health import Change, Signal, SubjectKind, Value
 from wamon.core.markers import Marker, MarkerKind
-from wamon.core.past import Happening, Page, PastKind, Position, Step, Wanted
+from wamon.core.past import Gap, Happening, Page, PastKind, Position, Step, Wanted
 from wamon.store.rows import Row, RowReader, labels_text, microseconds, moment, plain
 
-_CHANGE: Final = "at, subject_kind, subject_labels, signal, before, after, raw, source"
+_CHANGE: Final = "at, subject_kind, subject_labels, signal, before, after, raw, source, known_before"
 _TRANSITION: Final = """
     key, rule, subject_kind, subject_labels, episode, ordinal, kind, severity, at, observed_at, opened_at,
     last_confirmed_at, returns, what, evidence, close_reason, group_id, actor, note, is_rehearsal
@@ -31,6 +33,15 @@ _MARKER_OF: Final = f"SELECT {_MARKER} FROM markers WHERE id = ?"  # noqa: S608 
 _ADD_MARKER: Final = f"INSERT INTO markers ({_MARKER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - no input in it
 _COUNT_MARKERS: Final = "SELECT count(*) FROM markers WHERE at >= ? AND at < ?"
 _LAST_MARKERS: Final = "SELECT kind, max(at) FROM markers GROUP BY kind"
+
+# What a poll finds the first time was so before; it is no change. A webhook tells of what happened just then, and the
+# subjects of these kinds are only there because something happened to them.
+_ALWAYS_NEWS: Final = (SubjectKind.TEMPLATE, SubjectKind.RESTRICTION, SubjectKind.ACCOUNT_ALERT, SubjectKind.FLOW)
+_IS_NEWS: Final = f"""
+    (before IS NOT NULL OR known_before IS NOT NULL
+     OR (source <> 'poll' AND subject_kind <> '{SubjectKind.PROBE.value}')
+     OR subject_kind IN ({", ".join(f"'{kind.value}'" for kind in _ALWAYS_NEWS)}))
+"""
 
 # Later than any moment there is.
 _NEVER: Final = 2**63 - 1
@@ -121,45 +132,95 @@ _TABLES: Final = {
 }
 
 
+# Where it stands, and what it is; None for a change of a signal that no longer exists.
+_Found: TypeAlias = tuple[Position, Happening | None]
+
+
 def page(connection: Connection, signals: Mapping[str, Signal[Value]], wanted: Wanted) -> Page:
     """One page of what has happened, newest first."""
     reader = RowReader(signals)
-    read: Mapping[PastKind, Callable[[Row], Happening | None]] = {
-        PastKind.MARKER: _marker,
-        PastKind.CHANGE: reader.change,
-        PastKind.ALERT: lambda row: Step(
-            transition=reader.transition(row[1:]), severity_before=None if row[0] is None else Severity(row[0])
-        ),
-    }
     found = sorted(
-        (each for kind in wanted.kinds for each in _rows(connection, kind, wanted)),
+        (each for kind in wanted.kinds for each in islice(_past(connection, kind, wanted, reader), wanted.limit + 1)),
         key=lambda each: each[0],
         reverse=True,
     )
     taken = found[: wanted.limit]
-    happenings = ((position, read[position.kind](row)) for position, row in taken)
     return Page(
-        happenings=tuple((position, each) for position, each in happenings if each is not None),
+        happenings=tuple((position, each) for position, each in taken if each is not None),
+        # One more than fit on the page shows that there is another.
         last=taken[-1][0] if len(found) > wanted.limit else None,
     )
 
 
+def _past(connection: Connection, kind: PastKind, wanted: Wanted, reader: RowReader) -> Iterator[_Found]:
+    rows = _rows(connection, kind, wanted)
+    match kind:
+        case PastKind.MARKER:
+            yield from ((position, _marker(row)) for position, row in rows)
+        case PastKind.CHANGE:
+            yield from _folded(((position, reader.change(row)) for position, row in rows), wanted.before)
+        case PastKind.ALERT:
+            for position, (severity_before, *row) in rows:
+                severity = None if severity_before is None else Severity(severity_before)
+                yield position, Step(transition=reader.transition(tuple(row)), severity_before=severity)
+
+
 def _rows(connection: Connection, kind: PastKind, wanted: Wanted) -> Iterator[tuple[Position, Row]]:
-    """One more than fit on the page, so that it shows whether there is another."""
+    """Newest first. Of changes the whole moment at which the page begins, as what belongs together shall stay so."""
     table = _TABLES[kind]
     rank = tuple(PastKind).index(kind)
     at, row = _bound(wanted.before, rank)
-    conditions = [f"at >= ? AND at < ? AND (at, {table.number}) < (?, ?)"]
-    values: list[Any] = [_from(wanted.since), _NEVER if wanted.until is None else microseconds(wanted.until), at, row]
+    conditions = ["at >= ? AND at < ?"]
+    values: list[Any] = [_from(wanted.since), _NEVER if wanted.until is None else microseconds(wanted.until)]
+    if kind is PastKind.CHANGE:
+        conditions += ["at <= ?", _IS_NEWS]
+        values += [at]
+    else:
+        conditions += [f"(at, {table.number}) < (?, ?)"]
+        values += [at, row]
     if table.has_subject:
         conditions += ["instr(subject_labels, ?) > 0"] * len(wanted.about)
         values += [_label_text(name, value) for name, value in wanted.about]
     statement = f"""
         SELECT {table.number}, at, {table.columns} FROM {table.name} WHERE {" AND ".join(conditions)}
-        ORDER BY at DESC, {table.number} DESC LIMIT ?
+        ORDER BY at DESC, {table.number} DESC
     """  # noqa: S608 - names of ours alone, what is asked for is bound
-    for number, happened_at, *columns in connection.execute(statement, (*values, wanted.limit + 1)):
-        yield Position(moment(happened_at), rank, number), tuple(columns)
+    with closing(connection.execute(statement, values)) as cursor:
+        for number, happened_at, *columns in cursor:
+            yield Position(moment(happened_at), rank, number), tuple(columns)
+
+
+def _folded(changes: Iterator[tuple[Position, Change | None]], before: Position | None) -> Iterator[_Found]:
+    """The changes before a position, with the edges of a gap folded into the oldest of their moment."""
+    for _, group in groupby(changes, key=lambda each: each[0].at):
+        told: list[_Found] = []
+        edges: dict[bool, list[tuple[Position, Change]]] = {}
+        for position, change in group:
+            if change is not None and (change.after is None or _is_back(change)):
+                edges.setdefault(change.after is not None, []).append((position, change))
+            else:
+                told.append((position, change))
+        told += [_edge(is_over, edge) for is_over, edge in edges.items()]
+        told.sort(key=lambda each: each[0], reverse=True)
+        yield from (each for each in told if before is None or each[0] < before)
+
+
+def _is_back(change: Change) -> bool:
+    return change.before is None and change.after == change.known_before
+
+
+def _edge(is_over: bool, edge: Sequence[tuple[Position, Change]]) -> _Found:
+    position, oldest = edge[-1]
+    if len(edge) == 1:
+        return position, oldest
+    return position, Gap(
+        at=oldest.at,
+        is_over=is_over,
+        signals=tuple({change.signal.name: change.signal for _, change in reversed(edge)}.values()),
+        subjects=tuple(dict.fromkeys(change.subject for _, change in reversed(edge))),
+        count=len(edge),
+        source=oldest.source,
+    )
 
 
 def _bound(before: Position | None, rank: int) -> tuple[int, int]:

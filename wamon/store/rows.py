@@ -72,6 +72,7 @@ def change_row(change: Change) -> Row:
         _value_text(change.signal, change.after),
         plain(change.raw),
         change.source,
+        _value_text(change.signal, change.known_before),
     )
 
 
@@ -170,7 +171,7 @@ class RowReader:
 
     def change(self, row: Row) -> Change | None:
         """None for a signal that no longer exists."""
-        at, kind, labels, name, before, after, raw, source = row
+        at, kind, labels, name, before, after, raw, source, known_before = row
         signal = self._signals.get(name)
         if signal is None:
             return None
@@ -182,6 +183,7 @@ class RowReader:
             raw=raw,
             at=moment(at),
             source=source,
+            known_before=self._value(signal, known_before),
         )
 
     def alert(self, row: Row) -> Alert:

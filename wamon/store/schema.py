@@ -397,3 +397,16 @@ MARKERS: Final = (
     """,
     "CREATE INDEX markers_by_time ON markers (at)",
 )
+
+KNOWN_BEFORE: Final = (
+    "ALTER TABLE history ADD COLUMN known_before TEXT",
+    """
+    UPDATE history SET known_before = earlier.known
+    FROM (
+        SELECT id, coalesce(before, lag(before) OVER (PARTITION BY subject_kind, subject_labels, signal ORDER BY id))
+            AS known
+        FROM history
+    ) AS earlier
+    WHERE earlier.id = history.id AND earlier.known IS NOT NULL
+    """,
+)

@@ -51,8 +51,8 @@ _WAL_BYTES = 64 * 1024 * 1024
 _REMOVE_SUBJECT = "DELETE FROM facts WHERE subject_kind = ? AND subject_labels = ?"
 _PUT_FACT = "REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ADD_CHANGE = """
-    INSERT INTO history (at, subject_kind, subject_labels, signal, before, after, raw, source)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO history (at, subject_kind, subject_labels, signal, before, after, raw, source, known_before)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _REMOVE_ALERT = "DELETE FROM alerts WHERE key = ?"
 _PUT_ALERT = "REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
