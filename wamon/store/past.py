@@ -1,12 +1,13 @@
 """What has happened, read back: transitions, changes, markers, and all of them as one sequence."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice
-from sqlite3 import Connection
+from operator import itemgetter
+from sqlite3 import Connection, Cursor
 from typing import Any, Final, TypeAlias
 
 from wamon.core.alerting import Severity, Transition
@@ -130,8 +131,7 @@ _TABLES: Final = {
     PastKind.CHANGE: _Table("history", "id", _CHANGE),
     PastKind.ALERT: _Table("alert_transitions", "seq", f"{_SEVERITY_BEFORE}, {_TRANSITION}"),
 }
-
-
+_RANKS: Final = {kind: rank for rank, kind in enumerate(PastKind)}
 # Where it stands, and what it is; None for a change of a signal that no longer exists.
 _Found: TypeAlias = tuple[Position, Happening | None]
 
@@ -153,23 +153,30 @@ def page(connection: Connection, signals: Mapping[str, Signal[Value]], wanted: W
 
 
 def _past(connection: Connection, kind: PastKind, wanted: Wanted, reader: RowReader) -> Iterator[_Found]:
-    rows = _rows(connection, kind, wanted)
-    match kind:
-        case PastKind.MARKER:
-            yield from ((position, _marker(row)) for position, row in rows)
-        case PastKind.CHANGE:
-            yield from _folded(((position, reader.change(row)) for position, row in rows), wanted.before)
-        case PastKind.ALERT:
-            for position, (severity_before, *row) in rows:
-                severity = None if severity_before is None else Severity(severity_before)
-                yield position, Step(transition=reader.transition(tuple(row)), severity_before=severity)
+    with closing(_rows(connection, kind, wanted)) as rows:
+        match kind:
+            case PastKind.MARKER:
+                yield from ((_position(kind, row), _marker(row[2:])) for row in rows)
+            case PastKind.CHANGE:
+                yield from _folded(rows, wanted.before, reader)
+            case PastKind.ALERT:
+                for row in rows:
+                    severity = None if row[2] is None else Severity(row[2])
+                    step = Step(transition=reader.transition(row[3:]), severity_before=severity)
+                    yield _position(kind, row), step
 
 
-def _rows(connection: Connection, kind: PastKind, wanted: Wanted) -> Iterator[tuple[Position, Row]]:
-    """Newest first. Of changes the whole moment at which the page begins, as what belongs together shall stay so."""
+def _position(kind: PastKind, row: Row) -> Position:
+    return Position(moment(row[1]), _RANKS[kind], row[0])
+
+
+def _rows(connection: Connection, kind: PastKind, wanted: Wanted) -> Cursor:
+    """Number, moment and columns, newest first.
+
+    Of changes the whole moment at which the page begins, as what belongs together shall stay so.
+    """
     table = _TABLES[kind]
-    rank = tuple(PastKind).index(kind)
-    at, row = _bound(wanted.before, rank)
+    at, row = _bound(wanted.before, _RANKS[kind])
     conditions = ["at >= ? AND at < ?"]
     values: list[Any] = [_from(wanted.since), _NEVER if wanted.until is None else microseconds(wanted.until)]
     if kind is PastKind.CHANGE:
@@ -185,41 +192,43 @@ def _rows(connection: Connection, kind: PastKind, wanted: Wanted) -> Iterator[tu
         SELECT {table.number}, at, {table.columns} FROM {table.name} WHERE {" AND ".join(conditions)}
         ORDER BY at DESC, {table.number} DESC
     """  # noqa: S608 - names of ours alone, what is asked for is bound
-    with closing(connection.execute(statement, values)) as cursor:
-        for number, happened_at, *columns in cursor:
-            yield Position(moment(happened_at), rank, number), tuple(columns)
+    return connection.execute(statement, values)
 
 
-def _folded(changes: Iterator[tuple[Position, Change | None]], before: Position | None) -> Iterator[_Found]:
-    """The changes before a position, with the edges of a gap folded into the oldest of their moment."""
-    for _, group in groupby(changes, key=lambda each: each[0].at):
+def _folded(rows: Iterable[Row], before: Position | None, reader: RowReader) -> Iterator[_Found]:
+    """The changes before a position, with the edges of a gap folded into the oldest of their moment.
+
+    An outage of a large account is tens of thousands of rows, so what is folded is not read one by one.
+    """
+    for _, group in groupby(rows, key=itemgetter(1)):
         told: list[_Found] = []
-        edges: dict[bool, list[tuple[Position, Change]]] = {}
-        for position, change in group:
-            if change is not None and (change.after is None or _is_back(change)):
-                edges.setdefault(change.after is not None, []).append((position, change))
+        edges: dict[bool, list[Row]] = {}
+        for row in group:
+            name, value_before, after, known_before = row[5], row[6], row[7], row[10]
+            is_edge = after is None or (value_before is None and after == known_before)
+            if is_edge and reader.signal(name) is not None:
+                edges.setdefault(after is not None, []).append(row)
             else:
-                told.append((position, change))
-        told += [_edge(is_over, edge) for is_over, edge in edges.items()]
+                told.append((_position(PastKind.CHANGE, row), reader.change(row[2:])))
+        told += (_edge(is_over, edge, reader) for is_over, edge in edges.items())
         told.sort(key=lambda each: each[0], reverse=True)
         yield from (each for each in told if before is None or each[0] < before)
 
 
-def _is_back(change: Change) -> bool:
-    return change.before is None and change.after == change.known_before
-
-
-def _edge(is_over: bool, edge: Sequence[tuple[Position, Change]]) -> _Found:
-    position, oldest = edge[-1]
+def _edge(is_over: bool, edge: Sequence[Row], reader: RowReader) -> _Found:
+    oldest = edge[-1]
+    position, change = _position(PastKind.CHANGE, oldest), reader.change(oldest[2:])
     if len(edge) == 1:
-        return position, oldest
+        return position, change
+    names = dict.fromkeys(row[5] for row in reversed(edge))
+    subjects = dict.fromkeys((row[3], row[4]) for row in reversed(edge))
     return position, Gap(
-        at=oldest.at,
+        at=position.at,
         is_over=is_over,
-        signals=tuple({change.signal.name: change.signal for _, change in reversed(edge)}.values()),
-        subjects=tuple(dict.fromkeys(change.subject for _, change in reversed(edge))),
+        signals=tuple(signal for name in names if (signal := reader.signal(name)) is not None),
+        subjects=tuple(reader.subject(kind, labels) for kind, labels in subjects),
         count=len(edge),
-        source=oldest.source,
+        source=oldest[9],
     )
 
 

@@ -143,6 +143,10 @@ class RowReader:
         self._values: dict[tuple[str, str], Value] = {}
         self._moments: dict[int, datetime] = {}
 
+    def signal(self, name: str) -> Signal[Value] | None:
+        """None for a signal that no longer exists."""
+        return self._signals.get(name)
+
     def subject(self, kind: str, labels: str) -> Subject:
         found = self._subjects.get((kind, labels))
         if found is None:
