@@ -126,8 +126,18 @@ def test_outage_of_an_account_is_one_line_that_counts(past: Past) -> None:
 
     entry = only(past.entries())
 
-    assert (entry.text, entry.subject) == ("3 readings: known -> not known", "1 account, 2 phone numbers")
+    assert (entry.text, entry.subject) == ("3 readings: known -> not known", "WABA 100")
     assert (entry.subject_kind, entry.labels) == ("", {"waba_id": "100"})
+
+
+def test_outage_of_several_accounts_says_how_many_of_each(past: Past) -> None:
+    subjects = (Subject.waba("100"), Subject.waba("101"), NUMBER)
+    past.commit(changes(history=tuple(replace(change("GREEN", None), subject=each) for each in subjects)))
+
+    entry = only(past.entries())
+
+    assert (entry.text, entry.subject) == ("3 readings: known -> not known", "2 accounts, 1 phone number")
+    assert (entry.subject_kind, entry.labels) == ("", {})
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,15 @@ def test_timeline_of_a_subject_since_then(run: Command) -> None:
     assert run(timeline, "--since", "4m").stdout == "Nothing happened that is kept.\n"
 
 
+def test_subject_of_which_nothing_is_kept_is_named(run: Command) -> None:
+    run.mark("shop 4.2")
+
+    result = run(timeline, "--subject", "phone_number_id=999")
+
+    assert "shop 4.2" in result.stdout
+    assert "Nothing about 'phone_number_id=999' is kept" in result.stderr
+
+
 def test_rehearsal_is_told_as_one(run: Command) -> None:
     run.past.commit(changes(transition(ordinal=2, at=later(2), is_rehearsal=True)))
 

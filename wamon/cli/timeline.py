@@ -67,6 +67,9 @@ def timeline(
     if as_json:
         print_json({"entries": entries, "next_cursor": cursor})
         return
+    if subject and not any(entry["subject"] for entry in entries):
+        # Markers are about everything, and could pass for an answer.
+        click.echo(f"Nothing about {subject!r} is kept from then; the status page lists numbers and ids.", err=True)
     if not entries:
         click.echo("Nothing happened that is kept.")
         return

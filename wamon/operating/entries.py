@@ -216,7 +216,7 @@ class Teller:
             at=gap.at,
             kind=PastKind.CHANGE,
             text=f"{what}: {before} -> {after}",
-            subject=self._described(subject) if is_one else _counted(gap.subjects),
+            subject=self._described(subject) if is_one else self._together(gap.subjects),
             subject_kind=subject.kind.value if is_one else "",
             labels=MappingProxyType({name: value for name, value in subject.labels if (name, value) in shared}),
             name=GAP_ENDS if gap.is_over else GAP_BEGINS,
@@ -224,6 +224,11 @@ class Teller:
             after_words=after,
             known_by=gap.source,
         )
+
+    def _together(self, subjects: Sequence[Subject]) -> str:
+        """The account that all of it belongs to, or how many there are of each."""
+        accounts = {waba_id for each in subjects if (waba_id := each.label("waba_id")) is not None}
+        return self._described(Subject.waba(accounts.pop())) if len(accounts) == 1 else _counted(subjects)
 
     def _step(self, entry_id: str, step: Step) -> Entry:
         transition = step.transition
