@@ -123,13 +123,24 @@ def test_end_is_judged_by_the_usual_days_when_its_rule_is_off() -> None:
 
 
 def test_subscription_of_our_app_counts_and_others_are_named() -> None:
-    (there,) = subscription_rows(scene(*told(target(), number(), apps=("61", "62"))))
+    fields = WEBHOOK_FIELD_SUBSCRIBED.reading(APP, {"messages": True})
+    (there,) = subscription_rows(scene(*told(target(), number(), apps=("61", "62")), fields))
     (lost,) = subscription_rows(scene(*told(target(), number(), apps=("62",))))
     (unknown,) = subscription_rows(scene())
 
     assert (there.subscribed.text, there.mood, there.other_apps) == ("subscribed", Mood.GOOD, ("62",))
     assert (lost.subscribed.text, lost.mood) == ("not subscribed", Mood.BAD)
     assert (unknown.subscribed.text, unknown.mood, unknown.are_fields_known) == (None, Mood.UNKNOWN, False)
+
+
+def test_subscription_is_not_good_while_its_fields_or_its_callback_are_not_known() -> None:
+    fields = WEBHOOK_FIELD_SUBSCRIBED.reading(APP, {"messages": True})
+    untold = WEBHOOK_CALLBACK_MATCHES.reading(APP, None)
+    (fieldless,) = subscription_rows(scene(*told(target(), number())))
+    (unmatched,) = subscription_rows(scene(*told(target(), number()), fields, untold))
+
+    assert (fieldless.subscribed.mood, fieldless.are_fields_known, fieldless.mood) == (Mood.GOOD, False, Mood.UNKNOWN)
+    assert (unmatched.callback.text, unmatched.mood) == (None, Mood.UNKNOWN)
 
 
 def test_missing_field_and_foreign_callback_are_to_be_looked_at() -> None:

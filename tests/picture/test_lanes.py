@@ -1,5 +1,6 @@
 """How a number fared: segments without gaps, told backwards from what is so now."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from tests.fakes import START
 from tests.picture.stage import number, scene, target, told
 from wamon.core.health import Change, Sighting, Signal, Snapshot, Subject, Value
+from wamon.core.vocabulary import OTHER
 from wamon.picture.lanes import lanes, strip
 from wamon.picture.values import Lane, Mood
-from wamon.probes.account import NUMBER_CAN_SEND, QUALITY_RATING
+from wamon.probes.account import NUMBER_CAN_SEND, PHONE_STATUS, QUALITY_RATING
 
 NUMBER = Subject.phone_number("100", "200")
 SINCE = START - timedelta(days=30)
@@ -25,8 +27,8 @@ def change(before: str | None, after: str | None, at: datetime, signal: Signal[A
     )
 
 
-def told_by(*changes: Change, rating: str = "GREEN") -> tuple[Lane, ...]:
-    snapshot = scene(*told(target(), number(quality_rating=rating))).snapshot
+def told_by(*changes: Change, rating: str = "GREEN", status: str = "CONNECTED") -> tuple[Lane, ...]:
+    snapshot = scene(*told(target(), number(quality_rating=rating, status=status))).snapshot
     return lanes(snapshot, NUMBER, changes, since=SINCE, until=START)
 
 
@@ -55,6 +57,17 @@ def test_changes_in_any_order_are_told_in_theirs() -> None:
 
     assert spans(rating) == [(None, 10), ("GREEN", 10), ("YELLOW", 7), ("RED", 3)]
     assert [each.mood for each in rating.segments] == [Mood.UNKNOWN, Mood.GOOD, Mood.WATCH, Mood.BAD]
+
+
+def test_foreign_word_is_shown_as_meta_said_it() -> None:
+    foreign = replace(change("CONNECTED", OTHER, START - 20 * DAY, PHONE_STATUS), raw="HIBERNATING")
+    over = change(OTHER, "CONNECTED", START - 10 * DAY, PHONE_STATUS)
+
+    _, found, _ = told_by(foreign, status="HIBERNATING")
+    _, gone, _ = told_by(foreign, over)
+
+    assert spans(found) == [("CONNECTED", 10), ("HIBERNATING", 20)]
+    assert spans(gone) == [("CONNECTED", 10), ("HIBERNATING", 10), ("CONNECTED", 10)]
 
 
 def test_strip_is_the_worst_of_each_moment() -> None:

@@ -16,6 +16,7 @@ from wamon.core.health import Reading, Subject
 from wamon.picture.numbers import listed, number_rows
 from wamon.picture.scene import Scene
 from wamon.picture.values import Mood, NumberRow, Query, Sort
+from wamon.rules.delivery import FAILURE_RATIO, GradedShareParams
 
 MAIN, SOUTH = target(), target("101", name="south")
 NUMBERS = (
@@ -171,6 +172,46 @@ def test_alert_makes_a_number_worse_than_its_readings() -> None:
     row = only(scene(*told(MAIN, number()), alerts=[alert(severity=Severity.WARNING, subject=subject)]))
 
     assert (row.mood, row.open_alerts, row.severity) == (Mood.WATCH, 1, Severity.WARNING)
+
+
+def messages(attempted: tuple[int, int], failed: tuple[int, int], bounced: tuple[int, int]) -> tuple[Reading, ...]:
+    """Each in the last hour and in the last day."""
+    told_so = ((figures.MESSAGES_ATTEMPTED, attempted), (figures.MESSAGES_FAILED, failed))
+    return tuple(
+        signal.reading(Subject.phone_number("100", "200"), {"1h": float(hour), "24h": float(day)})
+        for signal, (hour, day) in (*told_so, (figures.MESSAGES_BOUNCED, bounced))
+    )
+
+
+@pytest.mark.parametrize(
+    ("counted", "mood"),
+    [
+        (messages((4, 100), (1, 21), (0, 0)), Mood.WATCH),
+        (messages((4, 200), (1, 21), (1, 20)), Mood.WATCH),
+        # Ten of two hundred may be chance, and so may whatever of a few.
+        (messages((4, 200), (0, 10), (0, 0)), Mood.GOOD),
+        (messages((4, 40), (1, 40), (0, 0)), Mood.GOOD),
+        # Of the last hour's messages none fails any more.
+        (messages((60, 200), (0, 80), (0, 0)), Mood.GOOD),
+        (messages((60, 200), (2, 80), (0, 0)), Mood.WATCH),
+    ],
+)
+def test_number_whose_messages_fail_is_to_be_looked_at_until_they_do_not(
+    counted: tuple[Reading, ...], mood: Mood
+) -> None:
+    assert only(scene(*told(MAIN, number()), *counted)).mood is mood
+
+
+def test_messages_are_judged_by_the_rules_as_they_are_configured() -> None:
+    counted = messages((4, 100), (1, 21), (0, 0))
+    usual = scene(*told(MAIN, number()), *counted)
+    params = GradedShareParams(warning_ratio=0.5, critical_ratio=0.9, clears_ratio=0.4, min_messages=50)
+    patient = replace(FAILURE_RATIO, params=params)
+
+    off = only(replace(usual, rules={}))
+    later = only(replace(usual, rules={patient.name: patient}))
+
+    assert (off.mood, later.mood) == (Mood.GOOD, Mood.GOOD)
 
 
 def test_word_that_wamon_does_not_know_is_shown_as_meta_said_it() -> None:

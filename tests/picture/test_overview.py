@@ -8,6 +8,7 @@ from tests.metrics.samples import alert
 from tests.picture.stage import number, scene, target, told
 from wamon.core.alerting import AlertState, Severity
 from wamon.core.health import Subject
+from wamon.core.vocabulary import OTHER
 from wamon.picture.overview import overview
 from wamon.picture.scene import Scene
 from wamon.picture.values import Health, Mood, Overview, Query
@@ -79,6 +80,27 @@ def test_account_that_has_not_answered_lately_is_no_good_news() -> None:
     assert on_time.mood is Mood.GOOD
     assert late.mood is Mood.UNKNOWN
     assert late.verdict == "The only account cannot be seen now: nobody knows how it is there."
+
+
+def test_account_that_nobody_sees_hides_no_number_that_is_known_to_be_bad() -> None:
+    readings = told(target(), number("200", quality_rating="RED"), number("201"))
+
+    picture = shown(scene(*readings, accounts=(target(), target("101", name="other"))))
+
+    assert (picture.mood, picture.verdict) == (
+        Mood.BAD,
+        "No alert is open, but 1 of 2 numbers needs a look; 1 of 2 accounts cannot be seen now.",
+    )
+
+
+def test_account_of_which_meta_says_a_foreign_word_is_no_good_news() -> None:
+    foreign = replace(WABA_STATUS.reading(Subject.waba("100"), OTHER), raw="HIBERNATING", is_recognised=False)
+
+    picture = shown(scene(*GREEN, foreign))
+
+    assert picture.mood is Mood.UNKNOWN
+    assert picture.verdict == "No alert is open, but Meta says of the only account what wamon does not know."
+    assert [(each.status.text, each.mood) for each in picture.accounts] == [("HIBERNATING", Mood.UNKNOWN)]
 
 
 def test_number_whose_sending_is_not_told_is_no_good_news() -> None:

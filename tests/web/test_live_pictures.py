@@ -116,7 +116,7 @@ def test_overview_is_that_of_the_present_state() -> None:
 
     picture = watched.pictures.overview(Query())
 
-    assert (picture.version, picture.numbers.of, picture.mood) == ("1.2.3", 5, Mood.UNKNOWN)
+    assert (picture.version, picture.numbers.of, picture.mood) == ("1.2.3", 5, Mood.BAD)
     assert watched.pictures.number("7") is None
 
 

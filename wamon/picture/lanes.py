@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from wamon.core.health import Change, Signal, Snapshot, Subject, Value
-from wamon.core.vocabulary import HEALTH_STATE, PHONE_NUMBER_STATUS, QUALITY_RATING, Vocabulary
+from wamon.core.vocabulary import HEALTH_STATE, OTHER, PHONE_NUMBER_STATUS, QUALITY_RATING, Vocabulary
 from wamon.picture.scene import MOOD_OF_GRADE, WORST_FIRST
 from wamon.picture.values import Lane, Mood, Segment
 from wamon.probes import account
@@ -80,6 +80,8 @@ def _segments(
     """Told backwards from what is so now; before the first change that is remembered it was what that one replaced."""
     fact = snapshot.fact(subject, followed.signal)
     value: Value | None = fact.current if fact else None
+    # Meta's own word, where that is kept: of what is so now, and of each change that is remembered.
+    raw = fact.raw if fact else None
     found: list[Segment] = []
     end = until
     for change in sorted(changes, key=lambda each: each.at, reverse=True):
@@ -88,15 +90,15 @@ def _segments(
             continue
         start = min(max(change.at, since), end)
         if start < end:
-            found.append(_segment(followed, value, start, end))
-        value, end = change.before, start
+            found.append(_segment(followed, value, change.raw, start, end))
+        value, raw, end = change.before, None, start
     if since < end:
-        found.append(_segment(followed, value, since, end))
+        found.append(_segment(followed, value, raw, since, end))
     return _joined(found[::-1])
 
 
-def _segment(followed: Followed, value: Value | None, since: datetime, until: datetime) -> Segment:
-    text = None if value is None else str(value)
+def _segment(followed: Followed, value: Value | None, raw: str | None, since: datetime, until: datetime) -> Segment:
+    text = None if value is None else raw if value == OTHER and raw else str(value)
     mood = Mood.UNKNOWN if text is None else MOOD_OF_GRADE[followed.vocabulary.grade(text)]
     return Segment(since=since, until=until, text=text, mood=mood)
 

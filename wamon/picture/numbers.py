@@ -5,13 +5,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from wamon.core import figures
+from wamon.core.alerting import Severity, Truth
 from wamon.core.health import Signal, Subject, SubjectKind
 from wamon.core.vocabulary import HEALTH_STATE, PHONE_NUMBER_STATUS, QUALITY_RATING, Grade
 from wamon.picture.scene import MOOD_OF_SEVERITY, WORST_FIRST, Scene, known, worst
 from wamon.picture.values import Known, Mood, NumberList, NumberRow, Query, Sort
 from wamon.probes import account
 from wamon.probes.health_status import BLOCKED
+from wamon.rules import delivery
 
+HOUR: Final = "1h"
 DAY: Final = "24h"
 _BAD_RATINGS: Final = frozenset({Mood.BAD, Mood.WATCH})
 _DIGITS_OF_A_NUMBER: Final = 3
@@ -37,6 +40,8 @@ def number_row(scene: Scene, subject: Subject) -> NumberRow:
     # A number that Meta has not rated yet is none the worse for it.
     moods += [rating.mood] if rating.mood in _BAD_RATINGS or rating.is_stale else []
     moods += [MOOD_OF_SEVERITY[severity]] if severity is not None else []
+    messages = _mood_of_messages(scene, subject)
+    moods += [messages] if messages is not None else []
     return NumberRow(
         phone_number_id=number_id,
         waba_id=waba_id,
@@ -57,6 +62,36 @@ def number_row(scene: Scene, subject: Subject) -> NumberRow:
         open_alerts=len(alerts),
         severity=severity,
     )
+
+
+def _mood_of_messages(scene: Scene, subject: Subject) -> Mood | None:
+    """WATCH where a day's messages fail or bounce too often by the rules' own bounds; None: no word against them.
+
+    The rules judge an hour, in which many numbers send too little to be judged. It is over when the last hour would end
+    the alert.
+    """
+    if not scene.is_receiving:
+        return None
+    attempted, failed, bounced = (
+        scene.snapshot.value(subject, signal) or {}
+        for signal in (figures.MESSAGES_ATTEMPTED, figures.MESSAGES_FAILED, figures.MESSAGES_BOUNCED)
+    )
+    for rule, hits in (
+        (delivery.FAILURE_RATIO, {each: max(count - bounced.get(each, 0.0), 0.0) for each, count in failed.items()}),
+        (delivery.BOUNCE_RATIO, bounced),
+    ):
+        params = getattr(scene.rules.get(rule.name), "params", None)
+        if not isinstance(params, delivery.ShareParams):
+            continue
+        day, hour = (
+            delivery.judge_share(
+                hits.get(window, 0.0), attempted.get(window, 0.0), params, now=scene.now, open_severity=severity
+            ).truth
+            for window, severity in ((DAY, None), (HOUR, Severity.WARNING))
+        )
+        if day is Truth.TRUE and hour is not Truth.FALSE:
+            return Mood.WATCH
+    return None
 
 
 def cannot_send(row: NumberRow) -> bool:

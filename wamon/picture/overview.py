@@ -53,16 +53,21 @@ def _verdict(
     none_open = f"Only {_counted(notices, 'notice')} {_are(notices)} open" if notices else "No alert is open"
     if not health.is_ready:
         return Mood.UNKNOWN, "wamon is not ready yet: what follows may be old or incomplete."
-    if blind := sum(account.is_stale for account in accounts):
-        whose = _begin(_of(blind, len(accounts), "account"))
-        return Mood.UNKNOWN, f"{whose} cannot be seen now: nobody knows how it is there."
+    blind = sum(account.is_stale for account in accounts)
+    hidden = f"{_of(blind, len(accounts), 'account')} cannot be seen now"
     for noun, moods in (("number", [row.mood for row in rows]), ("account", [each.mood for each in accounts])):
         # A rule may be switched off, or wait before it fires; what Meta says is so all the same.
         if bad := [mood for mood in moods if mood in _NEEDS_A_LOOK]:
             needs = "needs" if len(bad) == 1 else "need"
-            return worst(bad), f"{none_open}, but {_of(len(bad), len(moods), noun)} {needs} a look{_sending(rows)}."
+            rest = f"; {hidden}" if blind else _sending(rows)
+            return worst(bad), f"{none_open}, but {_of(len(bad), len(moods), noun)} {needs} a look{rest}."
+    if blind:
+        return Mood.UNKNOWN, f"{_begin(hidden)}: nobody knows how it is there."
     if unknown := sum(row.mood is Mood.UNKNOWN for row in rows):
         return Mood.UNKNOWN, f"{none_open}, but {_unsure(unknown, len(rows))}."
+    if unclear := sum(account.mood is Mood.UNKNOWN for account in accounts):
+        whose = _of(unclear, len(accounts), "account")
+        return Mood.UNKNOWN, f"{none_open}, but Meta says of {whose} what wamon does not know."
     if not rows:
         return Mood.UNKNOWN, "No phone number is known yet."
     told = f"{_counted(notices, 'notice')} {_are(notices)} open" if notices else "no alert is open"

@@ -61,10 +61,10 @@ class Known:
 class NumberRow:
     """One phone number among many.
 
-    `mood` is the worst of what is known and of its open alerts. Ratios are those of the last 24 hours' messages, None
-    below the least volume that says anything; `attempted` and `failed` are counts of the same messages, None where no
-    webhooks tell. `last_webhook_at` is the account's. `checked_at` is when Meta last answered about the number, None
-    before the first time. `severity` is that of its worst open alert, None without one.
+    `mood` is the worst of what is known, of its open alerts and of the fate of its messages. Ratios are those of the
+    last 24 hours' messages, None below the least volume that says anything; `attempted` and `failed` are counts of the
+    same messages, None where no webhooks tell. `last_webhook_at` is the account's. `checked_at` is when Meta last
+    answered about the number, None before the first time. `severity` is that of its worst open alert, None without one.
     """
 
     phone_number_id: str
