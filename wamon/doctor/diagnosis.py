@@ -11,9 +11,17 @@ from wamon.core.ports import Notifier, Rule
 from wamon.core.timing import Clock
 from wamon.doctor import machine, webhooks
 from wamon.doctor.findings import Finding, Status
+from wamon.doctor.meta import SECONDS as META_SECONDS
 from wamon.doctor.meta import judge, look
 from wamon.doctor.patient import Patient
-from wamon.doctor.receivers import CHANNEL_TITLE, RECEIVER_TITLE, examine_channels, examine_receivers
+from wamon.doctor.receivers import (
+    BUTTONS_TITLE,
+    CHANNEL_TITLE,
+    RECEIVER_TITLE,
+    examine_buttons,
+    examine_channels,
+    examine_receivers,
+)
 from wamon.doctor.routes import Route, ask_routing
 from wamon.graph.client import GraphClient
 from wamon.graph.visiting import Visitor
@@ -48,6 +56,10 @@ async def _channels(patient: Patient) -> Sequence[Finding]:
     return await examine_channels(patient.notifiers.values(), patient.settings, patient.clock)
 
 
+async def _buttons(patient: Patient) -> Sequence[Finding]:
+    return await examine_buttons(patient.notifiers.values(), patient.settings, patient.clock)
+
+
 # In the order in which they are told. A check is a function and a line here.
 EXAMINATIONS: Final = (
     Examination(title=webhooks.HANDSHAKE, run=webhooks.callback_urls),
@@ -56,6 +68,7 @@ EXAMINATIONS: Final = (
     Examination(title=webhooks.SIGNATURE, run=webhooks.signatures),
     Examination(title=RECEIVER_TITLE, run=_receivers, seconds=RECEIVER_SECONDS),
     Examination(title=CHANNEL_TITLE, run=_channels, seconds=RECEIVER_SECONDS),
+    Examination(title=BUTTONS_TITLE, run=_buttons, seconds=RECEIVER_SECONDS),
     Examination(title=machine.QUOTA, run=machine.quota),
     Examination(title=machine.CLOCK, run=machine.clock),
     Examination(title=machine.DATABASE, run=machine.database),
@@ -72,10 +85,18 @@ async def diagnose(
     visitor: Visitor,
     clock: Clock,
     random: random.Random,
+    meta_seconds: float = META_SECONDS,
 ) -> Diagnosis:
-    """Everything once. It raises nothing of what it finds, and waits for nobody for ever."""
-    picture = await look(settings, client=client, clock=clock)
-    routing = await ask_routing(settings, client=client, snapshot=picture.snapshot, version=picture.version)
+    """Everything once. It raises nothing of what it finds, and waits for nobody for ever.
+
+    Meta as a whole has `meta_seconds`, and then everybody else `RECEIVER_SECONDS` at most.
+    """
+    began = clock.monotonic()
+    picture = await look(settings, client=client, clock=clock, seconds=meta_seconds)
+    left = max(meta_seconds - (clock.monotonic() - began), 0.0)
+    routing = await ask_routing(
+        settings, client=client, snapshot=picture.snapshot, version=picture.version, seconds=left
+    )
     patient = Patient(
         settings=settings,
         rules=rules,

@@ -24,8 +24,10 @@ from wamon.rules import phone_status
 from wamon.rules.words import moment
 from wamon.watches import learned_app_ids
 
-# Somebody waits for the answer: a probe has less time than in the daemon.
-PROBE_SECONDS: Final = 60.0
+# Somebody waits for the answer: of all that Meta is asked, the routes too, nothing may take longer.
+SECONDS: Final = 75.0
+# A probe that begins when the time is over still says so itself.
+LEAST_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,14 +136,16 @@ async def examine(
     return judge(await look(settings, client=client, clock=clock), settings, rules=rules, now=clock.now())
 
 
-async def look(settings: Settings, *, client: GraphClient, clock: Clock) -> Picture:
-    """Ask Meta everything once; what is not answered is in the picture too."""
+async def look(settings: Settings, *, client: GraphClient, clock: Clock, seconds: float = SECONDS) -> Picture:
+    """Ask Meta everything once; what is not answered within so many seconds of the clock is in the picture too."""
+    give_up_at = clock.monotonic() + seconds
     version = settings.version(settings.versions, clock.now())
     asked: list[Asked] = []
     snapshot = Snapshot()
 
     async def ask_one(probe: Probe[Any], target: Target) -> Asked:
-        run = await run_probe(client, probe, target, clock=clock, deadline_seconds=PROBE_SECONDS)
+        left = max(give_up_at - clock.monotonic(), LEAST_SECONDS)
+        run = await run_probe(client, probe, target, clock=clock, deadline_seconds=left)
         return Asked(probe=probe, target=target, run=run)
 
     async def ask(probe: Probe[Any], targets: Sequence[Target]) -> None:

@@ -37,7 +37,6 @@ OVERRIDABLE: Final = frozenset(
     }
 )
 PAGE: Final = 100
-# Each is a call or two of Meta's quota, and has the client's own retries in it.
 SECONDS: Final = 60.0
 
 
@@ -93,21 +92,43 @@ class Routing:
     faults: Mapping[str, str]
 
 
-async def ask_routing(settings: Settings, *, client: GraphClient, snapshot: Snapshot, version: str) -> Routing:
-    """Ask for every app's callback URL, every WABA's override and every number's."""
-    faults: dict[str, str] = {}
+class _Questions:
+    """Asks Meta until its time is over; `faults` are the questions without an answer, by what they are about."""
+
+    def __init__(self, client: GraphClient, seconds: float) -> None:
+        self._client = client
+        self._give_up_at = asyncio.get_running_loop().time() + seconds
+        self.faults: dict[str, str] = {}
+
+    async def answer(self, query: GraphQuery, about: str) -> JsonObject | None:
+        try:
+            # The client's own retries are in it.
+            async with asyncio.timeout_at(self._give_up_at):
+                return (await self._client.fetch(query, is_essential=False)).body
+        except TimeoutError:
+            self.faults[about] = "no answer in time"
+        except WamonError as fault:
+            self.faults[about] = str(fault)
+        return None
+
+
+async def ask_routing(
+    settings: Settings, *, client: GraphClient, snapshot: Snapshot, version: str, seconds: float = SECONDS
+) -> Routing:
+    """Ask for every app's callback URL, every WABA's override and every number's, within so many real seconds."""
+    questions = _Questions(client, seconds)
     apps = [app for app in settings.apps if app.app_secret]
     targets = settings.account_targets(learned_app_ids(snapshot), version=version)
     async with asyncio.TaskGroup() as group:
-        asked_apps = [group.create_task(_asked_app(client, app, faults)) for app in apps]
-        asked_accounts = [group.create_task(_asked_account(client, target, faults)) for target in targets]
+        asked_apps = [group.create_task(_asked_app(questions, app)) for app in apps]
+        asked_accounts = [group.create_task(_asked_account(questions, target)) for target in targets]
     hooks = {hook.app_id: hook for task in asked_apps if (hook := task.result()) is not None}
     routes: list[Route] = []
     for account, target, task in zip(settings.accounts, targets, asked_accounts, strict=True):
         if (told := task.result()) is not None:
             hook = hooks.get(target.app_id or "")
             routes += account_routes(target, told, hook, wanted_of(settings, account), snapshot)
-    return Routing(hooks=hooks, routes=tuple(routes), faults=faults)
+    return Routing(hooks=hooks, routes=tuple(routes), faults=questions.faults)
 
 
 def wanted_of(settings: Settings, account: AccountSettings) -> tuple[str, ...]:
@@ -116,40 +137,24 @@ def wanted_of(settings: Settings, account: AccountSettings) -> tuple[str, ...]:
     return app.wanted_fields if app is not None else settings.wanted_fields
 
 
-async def _asked_app(client: GraphClient, app: AppSettings, faults: dict[str, str]) -> AppHook | None:
+async def _asked_app(questions: _Questions, app: AppSettings) -> AppHook | None:
     query = GraphQuery(path=app.app_id, edge=Edge("subscriptions", ()), as_app=app.app_id)
-    body = await _answer(client, query, f"app {app.app_id}", faults)
+    body = await questions.answer(query, f"app {app.app_id}")
     return None if body is None else read_hook(body, app.app_id)
 
 
-async def _asked_account(
-    client: GraphClient, target: AccountTarget, faults: dict[str, str]
-) -> tuple[JsonObject, JsonObject] | None:
+async def _asked_account(questions: _Questions, target: AccountTarget) -> tuple[JsonObject, JsonObject] | None:
     about = f"WABA {target.waba_id}"
     numbers = Edge(
         "phone_numbers", ("id", "display_phone_number", "verified_name", "webhook_configuration"), limit=PAGE
     )
     apps, listed = [
-        await _answer(
-            client,
-            GraphQuery(path=target.waba_id, edge=edge, token=target.token, waba_id=target.waba_id),
-            about,
-            faults,
+        await questions.answer(
+            GraphQuery(path=target.waba_id, edge=edge, token=target.token, waba_id=target.waba_id), about
         )
         for edge in (Edge("subscribed_apps", ()), numbers)
     ]
     return None if apps is None or listed is None else (apps, listed)
-
-
-async def _answer(client: GraphClient, query: GraphQuery, about: str, faults: dict[str, str]) -> JsonObject | None:
-    try:
-        async with asyncio.timeout(SECONDS):
-            return (await client.fetch(query, is_essential=False)).body
-    except TimeoutError:
-        faults[about] = f"no answer within {SECONDS:g} s"
-    except WamonError as fault:
-        faults[about] = str(fault)
-    return None
 
 
 def read_hook(body: JsonObject, app_id: str) -> AppHook:

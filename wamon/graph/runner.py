@@ -57,7 +57,7 @@ async def run_probe(
     except GraphFault as fault:
         outcome, reason = _judge(fault)
     except TimeoutError:
-        outcome, reason = ProbeOutcome.UNREACHABLE, f"no report within {deadline_seconds:g} s"
+        outcome, reason = ProbeOutcome.UNREACHABLE, f"no report within {deadline_seconds:.3g} s"
     except WamonError as exc:
         outcome, reason = ProbeOutcome.UNEXPECTED, str(exc)
     except Exception as exc:

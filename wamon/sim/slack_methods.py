@@ -32,6 +32,7 @@ METHODS = frozenset(
         "chat.update",
         "conversations.history",
         "conversations.replies",
+        "usergroups.users.list",
     }
 )
 _HISTORY_LIMIT, _HISTORY_MOST = 100, 999
@@ -56,6 +57,8 @@ class SlackMethods:
         self._check_token(request, payload)
         if method == "auth.test":
             return self._ok(self._identity())
+        if method == "usergroups.users.list":
+            return self._ok(self._usergroup(payload))
         channel = self._find_channel(method, payload)
         retry_after = self._workspace.limits.retry_after(method, channel.id)
         if retry_after is not None:
@@ -107,7 +110,16 @@ class SlackMethods:
             raise RefusedError("not_allowed_token_type")
         if token != self._workspace.app_token:
             raise RefusedError("invalid_auth")
+        if "connections:write" not in self._workspace.app_scopes:
+            raise RefusedError("missing_scope", more={"needed": "connections:write"})
         return self._ok({"url": self._workspace.sockets.open(self._workspace.url)})
+
+    def _usergroup(self, payload: JsonObject) -> JsonObject:
+        self._need("usergroups:read")
+        users = self._workspace.usergroups.get(str(payload.get("usergroup")))
+        if users is None:
+            raise RefusedError("no_such_subteam")
+        return {"users": users}
 
     def _find_channel(self, method: str, payload: JsonObject) -> SlackChannel:
         """The channel of a call; only posting takes a name for it. Raises RefusedError."""

@@ -108,8 +108,9 @@ class SlackCall:
 class SlackWorkspace:
     """What the channels share: tokens, scopes, limits, faults, people's clicks and the way to the app.
 
-    `bot_token`, `scopes`, `token_error` (such as "token_revoked"), `app_token`, `signing_secret`, `request_url`,
-    `edit_window`, `members` (None: everybody), `people` (names by id) and `limits.is_on` may be changed at any time.
+    `bot_token`, `scopes`, `token_error` (such as "token_revoked"), `app_token`, `app_scopes`, `signing_secret`,
+    `request_url`, `edit_window`, `members` (None: everybody), `people` (names by id), `usergroups` (users by id) and
+    `limits.is_on` may be changed at any time.
     `url` is where the fake Slack was last reached.
     """
 
@@ -125,6 +126,8 @@ class SlackWorkspace:
         self.scopes = list(DEFAULT_SCOPES)
         self.token_error: str | None = None
         self.app_token = "xapp-1-A0WAMONSIM-1-simulated"
+        self.app_scopes = ["connections:write"]
+        self.usergroups: dict[str, list[str]] = {}
         self.signing_secret = "simulated-signing-secret"
         self.request_url: str | None = None
         self.edit_window: timedelta | None = None

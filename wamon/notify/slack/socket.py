@@ -122,7 +122,7 @@ class SlackSocket:
 
     async def _connected(self) -> ClientConnection:
         """A connection on which Slack has said hello. Raises DeliveryDeferred or DeliveryRejected."""
-        url = await in_thread(self._address, CONNECT, deadline_seconds=DEADLINE_TIMEOUTS * self._timeout_seconds)
+        url = await self.address()
         try:
             if urlsplit(url).scheme not in ({"wss"} if self._is_secure else {"ws", "wss"}):
                 raise DeliveryDeferred("the address of the socket is none of Slack's")
@@ -146,6 +146,13 @@ class SlackSocket:
             await websocket.close()
             raise
         return websocket
+
+    async def address(self) -> str:
+        """Where Slack takes one connection, with the ticket for it; who only asks holds none.
+
+        Raises DeliveryDeferred or DeliveryRejected.
+        """
+        return await in_thread(self._address, CONNECT, deadline_seconds=DEADLINE_TIMEOUTS * self._timeout_seconds)
 
     def _address(self) -> str:
         # The method wants the token in its header, where the client's own is.
