@@ -17,10 +17,21 @@ from starlette.routing import Route
 from tests.doctor.patients import Ward, only_ill, told
 from tests.fakes import START, FakeClock
 from wamon.doctor import Finding, Status
-from wamon.doctor.machine import CLOCK, DATABASE, GUARDED, LISTENER, QUOTA, clock, database, private_listener, quota
+from wamon.doctor.machine import (
+    CLOCK,
+    DATABASE,
+    GUARDED,
+    LISTENER,
+    QUOTA,
+    clock,
+    database,
+    inspected,
+    private_listener,
+    quota,
+)
 from wamon.sim.serve import serve
 from wamon.store import SqliteStore
-from wamon.store.inspection import inspect
+from wamon.store.inspection import Inspection, inspect
 
 
 def paths(answers: Mapping[str, Response]) -> Starlette:
@@ -122,6 +133,39 @@ def test_database_that_nobody_holds_says_so(ward: Ward) -> None:
     (finding,) = ward.find(database)
 
     assert dict(finding.evidence)["held by"] == "nobody"
+
+
+def known(**strained: object) -> Inspection:
+    well: dict[str, object] = {
+        "schema": "m0005_known_before",
+        "is_current": True,
+        "is_checked": True,
+        "size_bytes": 10**7,
+        "wal_bytes": 10**6,
+        "free_bytes": 10**10,
+        "holder": None,
+    }
+    return Inspection(**{**well, **strained})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "shown"),
+    [
+        (known(), Status.OK, ("free on the disk", "10,000.0 MB")),
+        (known(free_bytes=499 * 10**6), Status.WARNING, ("free on the disk", "499.0 MB")),
+        (known(free_bytes=49 * 10**6), Status.CRITICAL, ("free on the disk", "49.0 MB")),
+        (known(wal_bytes=300 * 10**6), Status.WARNING, ("size", "10.0 MB, write-ahead log 300.0 MB")),
+        (known(is_checked=False), Status.UNKNOWN, ("quick check", "not done in 20 s")),
+    ],
+)
+def test_full_disk_and_long_log_are_told_with_the_figures(
+    found: Inspection, status: Status, shown: tuple[str, str]
+) -> None:
+    finding = inspected("wamon.db", found)
+
+    assert finding.status is status
+    assert shown in finding.evidence
+    assert bool(finding.fix) is (status is not Status.OK)
 
 
 def test_file_that_is_no_database_is_critical(ward: Ward) -> None:

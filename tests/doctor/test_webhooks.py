@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from tests.certificates import make_ended_certificate
 from tests.doctor.patients import VERIFY_TOKEN, Door, Ward, only_ill, told
 from tests.fakes import FakeClock
 from wamon.core.timing import SystemClock
@@ -250,6 +251,18 @@ def test_certificate_near_its_end_warns(ward: Ward, certificate: Path) -> None:
     assert (finding.check, finding.status) == (CERTIFICATE, Status.WARNING)
     assert dict(finding.evidence)["ends"].endswith("in 13 days")
     assert finding.fix
+
+
+def test_certificate_that_has_ended_is_critical(ward: Ward, tmp_path: Path) -> None:
+    make_ended_certificate(tmp_path)
+    both = tmp_path / "both.pem"
+    both.write_bytes((tmp_path / "cert.pem").read_bytes() + (tmp_path / "key.pem").read_bytes())
+    ward.transport = trusting(both)
+
+    finding = only_ill(over_tls(ward, both))
+
+    assert (finding.check, finding.status) == (HANDSHAKE, Status.CRITICAL)
+    assert "certificate has expired" in dict(finding.evidence)["Found"]
 
 
 def test_certificate_that_nobody_vouches_for_is_critical(ward: Ward, certificate: Path) -> None:

@@ -120,10 +120,11 @@ async def database(patient: Patient) -> tuple[Finding, ...]:
         )
     if inspection is None:
         return (skip(DATABASE, about, "there is none yet; the first start makes it"),)
-    return (_inspected(about, inspection),)
+    return (inspected(about, inspection),)
 
 
-def _inspected(about: str, found: Inspection) -> Finding:
+def inspected(about: str, found: Inspection) -> Finding:
+    """What was found of the database file that is called so."""
     evidence = (
         ("quick check", "ok" if found.is_checked else f"not done in {QUICK_CHECK_SECONDS:g} s"),
         ("schema", f"{found.schema or 'empty'}{'' if found.is_current else ', the next start brings it up to date'}"),

@@ -79,8 +79,12 @@ async def run(
 
 
 async def _shake_hands(world: World, sender: Sender, webhook_url: str, sleep: Sleep) -> None:
-    """Wait until the daemon is up and knows its verify token."""
+    """Wait until the daemon is up and knows its verify token.
+
+    Other than at Meta the URL stands in the app from the beginning, so that `wamon doctor` can tell who is missing.
+    """
     app = next(iter(world.apps.values()))
+    app.subscriptions[0].callback_url = webhook_url
     while not await sender.subscribe(app, webhook_url, VERIFY_TOKEN):
         await sleep(HANDSHAKE_SECONDS)
     _say(f"# {webhook_url} answered the handshake: webhooks are on their way\n")
