@@ -19,6 +19,7 @@ import httpx
 
 from tests.configured import logging_restored, settings_for
 from tests.fakes import FakeClock
+from tests.security.outside import Outside
 from tests.security.routes import routes_of
 from tests.sim.callers import HTTPX_ERRORS
 from wamon import logs
@@ -44,13 +45,26 @@ VERIFY_TOKEN = "canary-of-the-verify-token"
 BOT_TOKEN = "xoxb-canary-of-the-bot"
 WEBHOOK_KEY = "canaryOfTheWebhook"
 WEBHOOK_PATH = f"/services/T0WAMONSIM/B0WAMONSIM/{WEBHOOK_KEY}"
+BEARER = "canary-of-the-private-listener"
+# By the key under which each is configured; of an address the part that is secret.
+CANARIES = {
+    "access_token": TOKEN,
+    "app_secret": APP_SECRET,
+    "previous_app_secret": "0ca9a12b0ca9a12b0ca9a12b0ca9a12b",
+    "verify_token": VERIFY_TOKEN,
+    "slack_webhook_url": WEBHOOK_KEY,
+    "slack_bot_token": BOT_TOKEN,
+    "slack_app_token": "xapp-1-canary-of-the-app",
+    "slack_signing_secret": "51ca9a12b51ca9a12b51ca9a12b51ca9",
+    "webhook_url": "canaryOfTheReceiver",
+    "webhook_secret": "canary-of-the-signature-of-alerts",
+    "heartbeat_url": "canaryOfTheHeartbeat",
+    "private_bearer_token": BEARER,
+    "api_password": "canary-of-the-commands",
+}
 SECRETS = {
-    "access token": TOKEN,
-    "app secret": APP_SECRET,
+    **CANARIES,
     "appsecret_proof": hmac.new(APP_SECRET.encode(), TOKEN.encode(), "sha256").hexdigest(),
-    "verify token": VERIFY_TOKEN,
-    "Slack bot token": BOT_TOKEN,
-    "Slack webhook": WEBHOOK_KEY,
     "number's certificate": "simulated-certificate-never-log-this",
 }
 
@@ -107,10 +121,21 @@ def _nobody(request: httpx.Request) -> httpx.Response:
 class Burrow:
     """The daemon, those around it, and all that can be seen of it from outside."""
 
-    def __init__(self, folder: Path, slack_url: str, channel: SlackChannel, clock: FakeClock) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        slack_url: str,
+        channel: SlackChannel,
+        clock: FakeClock,
+        *,
+        outside: Outside,
+        outside_url: str,
+        **changes: str,
+    ) -> None:
         self.folder = folder
         self.clock = clock
         self.channel = channel
+        self.outside = outside
         self.world = World.small(clock.now)
         self.world.swap_token("system-user", TOKEN)
         self.app = next(iter(self.world.apps.values()))
@@ -118,22 +143,27 @@ class Burrow:
         self.waba = next(iter(self.world.wabas.values()))
         self.number = self.world.number(self.waba.number_ids[0])
         self.meta = Wayward(self.world, clock)
-        self.settings = settings_for(
-            self.world,
-            folder,
-            verify_token=VERIFY_TOKEN,
-            slack_webhook_url=f"{slack_url}{WEBHOOK_PATH}",
-            slack_bot_token=BOT_TOKEN,
-            slack_channel="#wamon-alerts",
-            slack_base_url=f"{slack_url}/api",
-        )
+        given = {
+            **CANARIES,
+            "slack_webhook_url": f"{slack_url}{WEBHOOK_PATH}",
+            "slack_channel": "#wamon-alerts",
+            "slack_base_url": f"{slack_url}/api",
+            "webhook_url": f"{outside_url}/{CANARIES['webhook_url']}",
+            "heartbeat_url": f"{outside_url}/{CANARIES['heartbeat_url']}",
+            "api_user": "wamon",
+        }
+        self.settings = settings_for(self.world, folder, **{**given, **changes})
         self.json_log, self.console_log = io.StringIO(), io.StringIO()
         self.raw = RawRecords()
         self._log()
-        self.daemon = Daemon(self.settings, clock=clock, random=random.Random(0), transport=self.meta)
+        self.start_anew()
         self.shown: dict[str, str] = {"repr of the settings": repr(self.settings)}
         # What each route of the private listener answered last.
         self.visited: dict[str, int] = {}
+
+    def start_anew(self) -> None:
+        """Put another daemon in place of the one that is there, which must have ended."""
+        self.daemon = Daemon(self.settings, clock=self.clock, random=random.Random(0), transport=self.meta)
 
     def _log(self) -> None:
         """As `wamon run` does, in both forms at once, down to DEBUG."""
@@ -153,6 +183,10 @@ class Burrow:
                 await self.daemon.poller.poll(watch)
             await self.daemon.tick()
             await self.daemon.outbox.deliver_due()
+            if self.daemon.heartbeat is not None:
+                await self.daemon.heartbeat.beat()
+            if self.daemon.push is not None:
+                await self.daemon.push.push_once()
         await self._keep_what_is_shown(str(len(self.shown)))
 
     async def _keep_what_is_shown(self, label: str) -> None:
@@ -187,6 +221,21 @@ class Burrow:
                     answer = await client.get(path)
                     self.visited[route] = answer.status_code
                     self.shown[f"{path} {label}"] = f"{answer.headers!r}\n{answer.text}"
+
+        locked = private_app(
+            scrape=daemon.scrape, health=daemon.health, operations=daemon.operations, bearer_token=BEARER
+        )
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=locked), base_url="http://127.0.0.1:9877"
+        ) as stranger:
+            for path, given in (
+                ("/metrics", {}),
+                ("/metrics", {"Authorization": "Bearer wrong"}),
+                ("/api/v1/alerts", {}),
+            ):
+                answer = await stranger.get(path, params={"token": BEARER, "access_token": TOKEN}, headers=given)
+                assert answer.status_code == 401
+                self.shown[f"refused {path} {given} {label}"] = f"{answer.headers!r}\n{answer.text}"
 
     async def carry_away(self, label: str) -> None:
         """What an operator takes with him: the doctor's ticket, the effective configuration, a backup."""
@@ -228,6 +277,8 @@ class Burrow:
         yield "console log", self.console_log.getvalue()
         for number, message in enumerate(self.channel.messages):
             yield f"Slack message {number}", f"{message.all_text}\n{message!r}"
+        for number, post in enumerate(self.outside.posts):
+            yield f"what another receiver got {number}", post
 
     def all_leaks(self) -> list[tuple[str, list[str]]]:
         return [(name, found) for name, text in self.artefacts() if (found := leaks(text))]
@@ -239,12 +290,14 @@ class Burrow:
 
 
 @asynccontextmanager
-async def burrow(folder: Path) -> AsyncIterator[Burrow]:
-    clock = FakeClock()
+async def burrow(folder: Path, **changes: str) -> AsyncIterator[Burrow]:
+    """With these changes of the configuration, in which `{outside}` is where everybody else listens."""
+    clock, outside = FakeClock(), Outside()
     channel = SlackChannel(now=clock.now, bot_token=BOT_TOKEN, webhook_path=WEBHOOK_PATH)
     with logging_restored():
-        async with serve(slack_app(channel)) as slack_url:
-            made = Burrow(folder, slack_url, channel, clock)
+        async with serve(slack_app(channel)) as slack_url, serve(outside.app()) as outside_url:
+            changed = {key: value.format(outside=outside_url) for key, value in changes.items()}
+            made = Burrow(folder, slack_url, channel, clock, outside=outside, outside_url=outside_url, **changed)
             async with made.daemon.opened():
                 await made.daemon.first_round()
                 await made.look()

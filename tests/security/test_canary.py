@@ -18,6 +18,7 @@ from tests.fakes import FakeClock
 from tests.security.burrow import (
     APP_SECRET,
     BOT_TOKEN,
+    CANARIES,
     SECRETS,
     TOKEN,
     VERIFY_TOKEN,
@@ -27,6 +28,8 @@ from tests.security.burrow import (
     burrow,
     leaks,
 )
+from tests.security.outside import Outside
+from wamon.config.sources import SECRET_KEYS
 from wamon.sim.slack import SlackChannel
 
 # --- what may happen on the way to Meta -------------------------------------------------------------------------------
@@ -103,9 +106,47 @@ def test_the_secrets_really_travel(tmp_path: Path) -> None:
     made = asyncio.run(story())
 
     sent = "\n".join(made.meta.seen)
-    assert set(leaks(sent)) == {"access token", "app secret", "appsecret_proof"}
+    assert set(leaks(sent)) == {"access_token", "app_secret", "appsecret_proof"}
     assert f"Bearer {TOKEN}" in sent
-    assert "access token" in leaks("\n".join(answer for answer in made.meta.answers if '"next":' in answer))
+    assert "access_token" in leaks("\n".join(answer for answer in made.meta.answers if '"next":' in answer))
+
+
+def test_every_secret_that_can_be_configured_has_a_canary() -> None:
+    assert CANARIES.keys() == SECRET_KEYS
+
+
+def test_receivers_were_really_told(tmp_path: Path) -> None:
+    """And each secret of theirs was on its way to where it belongs."""
+
+    async def story() -> Burrow:
+        async with burrow(tmp_path, alertmanager_urls="{outside}/am") as made:
+            made.number.quality_rating = "RED"
+            await made.look()
+            return made
+
+    made = asyncio.run(story())
+
+    assert set(made.outside.paths) == {
+        f"/{CANARIES['webhook_url']}",
+        f"/{CANARIES['heartbeat_url']}",
+        "/am/api/v2/alerts",
+    }
+    assert any("WhatsAppQualityRating" in post for post in made.outside.posts)
+    assert leaks(repr(made.settings.secrets())) == [name for name in SECRETS if name in CANARIES]
+
+
+def test_pushed_alerts_show_no_secret(tmp_path: Path) -> None:
+    async def story() -> Burrow:
+        async with burrow(tmp_path, alerting_mode="push", alertmanager_urls="{outside}/am") as made:
+            made.number.quality_rating = "RED"
+            await made.look()
+            return made
+
+    made = asyncio.run(story())
+
+    assert any("WhatsAppQualityRatingRed" in post for post in made.outside.posts)
+    assert made.all_leaks() == []
+    assert leaks(made.raw.text()) == []
 
 
 def test_healthy_day_shows_no_secret(tmp_path: Path) -> None:
@@ -236,7 +277,7 @@ def test_error_of_our_own_is_logged_with_its_traceback_and_without_the_secrets(t
     assert "Traceback" in made.console_log.getvalue()
     assert "[redacted]" in str(entry["exception"])
     assert made.all_leaks() == []
-    assert "access token" in leaks(made.raw.text())
+    assert "access_token" in leaks(made.raw.text())
 
 
 # --- Slack ------------------------------------------------------------------------------------------------------------
@@ -286,10 +327,10 @@ def test_slack_in_trouble_shows_no_secret(tmp_path: Path, kind: str, options: di
 )
 def test_slack_that_cannot_be_reached_shows_no_secret(tmp_path: Path, settings: dict[str, str]) -> None:
     async def story() -> Burrow:
-        clock = FakeClock()
+        clock, nobody = FakeClock(), "http://127.0.0.1:9"
         channel = SlackChannel(now=clock.now)
         with logging_restored():
-            made = Burrow(tmp_path, "http://127.0.0.1:9", channel, clock)
+            made = Burrow(tmp_path, nobody, channel, clock, outside=Outside(), outside_url=nobody, **settings)
             async with made.daemon.opened():
                 made.number.quality_rating = "RED"
                 await made.daemon.first_round()

@@ -271,6 +271,7 @@ def test_customers_are_nowhere_after_a_restart_and_after_all_was_forgotten(tmp_p
             made.clock.advance(40 * 86400)
             await made.daemon.prune()
             await made.look()
+        made.start_anew()
         async with made.daemon.opened():
             await made.look()
         return made
