@@ -271,9 +271,20 @@ def test_static_files_are_kept_by_their_digest(reader: Reader, name: str, kind: 
     assert re.search(rf'"/static/{name}\?[0-9a-f]{{12}}"', reader.get("/"))
 
 
-@pytest.mark.parametrize("path", ["/static/", "/static/base.html", "/static/..%2fpages.py", "/numbers/", "/runbooks/x"])
+@pytest.mark.parametrize("path", ["/static/", "/static/base.html", "/static/..%2fpages.py", "/number/", "/runbooks/x"])
 def test_anything_else_is_not_found(reader: Reader, path: str) -> None:
     assert reader.ask("GET", path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/numbers", "/numbers/", "/numbers?next=https://elsewhere.example"])
+def test_numbers_without_an_id_are_all_numbers(reader: Reader, path: str) -> None:
+    answer = reader.ask("GET", path)
+
+    assert (answer.status_code, answer.headers["location"]) == (308, "/")
+
+
+def test_runbooks_are_listed_with_and_without_a_slash(reader: Reader) -> None:
+    assert reader.get("/runbooks/") == reader.get("/runbooks")
 
 
 def test_runbooks_tell_nothing_of_what_is_watched() -> None:

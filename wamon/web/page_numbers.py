@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from wamon.operating import OperatingError, Operations, UnknownError
@@ -135,8 +135,14 @@ def number_routes(
             # The page is worth seeing without it, most of all when the store is what is broken.
             return None
 
+    async def numbers(request: Request) -> Response:
+        # Who shortens the address of a number means all of them.
+        return RedirectResponse("/", status_code=308)
+
     return [
         Route("/", overview, methods=["GET"]),
+        Route("/numbers", numbers, methods=["GET"]),
+        Route("/numbers/", numbers, methods=["GET"]),
         Route("/numbers/{phone_number_id}", number, methods=["GET"]),
     ]
 

@@ -82,5 +82,6 @@ def _runbook_routes(look: Look) -> list[Route]:
 
     return [
         Route(runbooks.PREFIX, index, methods=["GET"]),
+        Route(f"{runbooks.PREFIX}/", index, methods=["GET"]),
         Route(f"{runbooks.PREFIX}/{{name}}", runbook, methods=["GET"]),
     ]
