@@ -12,7 +12,7 @@ from tests.store.samples import change, changes
 from wamon.cli import main
 from wamon.core.books import DAY
 from wamon.core.delivery import SENT, Update
-from wamon.core.timing import SystemClock
+from wamon.core.timing import Moment, SystemClock
 from wamon.store import SqliteStore
 
 # The command itself asks the machine's clock.
@@ -32,7 +32,7 @@ async def _fill(database: Path) -> None:
     store = SqliteStore(database, synchronous="OFF")
     await store.open()
     seen = (change("GREEN", "RED", at=NOW - timedelta(days=730)), change("RED", "GREEN", at=YOUNG))
-    await store.commit(changes(history=seen))
+    await store.commit(changes(history=seen, moment=Moment(at=NOW, boot_id="b", monotonic=1.0)))
     for at in (OLD, YOUNG):
         await store.record(tuple(statuses(at)), counted={})
     await store.close()
@@ -70,6 +70,22 @@ def test_what_is_old_goes_and_the_file_shrinks(database: Path) -> None:
     assert facts(result)["history"] == "1 rows"
     assert facts(result)["messages"] == f"{MESSAGES // 2} rows"
     assert database.stat().st_size < 0.7 * before
+
+
+def test_clock_that_is_far_ahead_forgets_nothing_unless_it_is_trusted(database: Path) -> None:
+    async def last_wrote(at: datetime) -> None:
+        store = SqliteStore(database, synchronous="OFF")
+        await store.open()
+        await store.commit(changes(moment=Moment(at=at, boot_id="b", monotonic=1.0)))
+        await store.close()
+
+    asyncio.run(last_wrote(NOW - timedelta(days=400)))
+
+    refused, tried = (wamon("prune", *flags, database=database) for flags in ((), ("--dry-run",)))
+    trusted = wamon("prune", "--trust-clock", database=database)
+
+    assert [(each.exit_code, "Set the clock right" in each.stderr) for each in (refused, tried)] == [(2, True)] * 2
+    assert facts(trusted)["messages"] == f"{MESSAGES // 2} rows"
 
 
 def test_second_time_finds_nothing(database: Path) -> None:

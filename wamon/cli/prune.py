@@ -29,8 +29,9 @@ class Pruned:
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Try it on a copy beside the database, and delete the copy.")
+@click.option("--trust-clock", is_flag=True, help="Also where wamon last wrote longer ago than messages are kept.")
 @database_options
-def prune(*, dry_run: bool, config_path: Path | None, database: Path | None) -> None:
+def prune(*, dry_run: bool, trust_clock: bool, config_path: Path | None, database: Path | None) -> None:
     """Forget what is past its retention, and give the room back to the disk.
 
     The daemon forgets by itself once a day, and uses the room again; it does not make the file smaller. So this is for
@@ -50,16 +51,22 @@ def prune(*, dry_run: bool, config_path: Path | None, database: Path | None) -> 
         with tempfile.TemporaryDirectory(dir=path.resolve().parent, prefix=".prune-") as folder:
             copy = Path(folder) / "wamon.db"
             backup(path, copy)
-            found = asyncio.run(_prune(copy, now, retention))
+            found = asyncio.run(_prune(copy, now, retention, trust_clock=trust_clock))
     else:
-        found = asyncio.run(_prune(path, now, retention))
+        found = asyncio.run(_prune(path, now, retention, trust_clock=trust_clock))
     _print(found, now, retention, is_dry=dry_run)
 
 
-async def _prune(database: Path, now: datetime, retention: timedelta) -> Pruned:
+async def _prune(database: Path, now: datetime, retention: timedelta, *, trust_clock: bool) -> Pruned:
     store = SqliteStore(database)
     await store.open()
     try:
+        last = (await store.load({})).moment
+        if last is not None and now - last.at > retention and not trust_clock:
+            raise Failure(
+                f"by the clock it is {now:%Y-%m-%d %H:%M} UTC, and wamon last wrote on {last.at:%Y-%m-%d}: every "
+                "message would be forgotten. Set the clock right; if it is, give --trust-clock"
+            )
         # What waits in the journal belongs to the tables, and would look like rows that came.
         await store.fold({})
         rows, size_before = await store.row_counts(), await store.size_bytes()
