@@ -74,7 +74,7 @@ assets: $(VENV)/.dev ## write the generated documents, dashboards and manifests 
 	@$(PY) dashboards/build.py
 	@$(PY) deploy/build.py
 
-bench: $(VENV)/.dev ## the benchmarks, one after the other
+bench: $(VENV)/.dev ## the benchmarks, one after the other, over an hour in all; each runs alone too (python benchmarks/scrape.py)
 	@for script in $(sort $(wildcard benchmarks/*.py)); do echo "== $$script"; $(PY) $$script $(ARGS) || exit 1; done
 
 dev: $(VENV)/.dev ## a development environment in .venv, with the `wamon` command in .venv/bin
