@@ -1,6 +1,7 @@
 """Settings for every test: the same outcome on a laptop with wamon configured and on a bare machine."""
 
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -32,4 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if (name.startswith("WAMON_") and name != REQUIRE_TOOLS) or name.lower().endswith("_proxy"):
             del os.environ[name]
+    # A shell without job control starts what is behind an `&` deaf to SIGINT, and so would be what we start.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "laptop")
