@@ -135,12 +135,15 @@ def test_subscription_of_our_app_counts_and_others_are_named() -> None:
 
 def test_subscription_is_not_good_while_its_fields_or_its_callback_are_not_known() -> None:
     fields = WEBHOOK_FIELD_SUBSCRIBED.reading(APP, {"messages": True})
-    untold = WEBHOOK_CALLBACK_MATCHES.reading(APP, None)
+    matching, untold = (WEBHOOK_CALLBACK_MATCHES.reading(APP, each) for each in (True, None))
+    everything = (*told(target(), number()), fields)
     (fieldless,) = subscription_rows(scene(*told(target(), number())))
-    (unmatched,) = subscription_rows(scene(*told(target(), number()), fields, untold))
+    (unmatched,) = subscription_rows(scene(*everything, matching, untold))
+    (unconfigured,) = subscription_rows(scene(*everything, untold))
 
     assert (fieldless.subscribed.mood, fieldless.are_fields_known, fieldless.mood) == (Mood.GOOD, False, Mood.UNKNOWN)
     assert (unmatched.callback.text, unmatched.mood) == (None, Mood.UNKNOWN)
+    assert (unconfigured.callback.text, unconfigured.mood) == (None, Mood.GOOD)
 
 
 def test_missing_field_and_foreign_callback_are_to_be_looked_at() -> None:

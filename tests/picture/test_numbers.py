@@ -187,7 +187,7 @@ def messages(attempted: tuple[int, int], failed: tuple[int, int], bounced: tuple
     ("counted", "mood"),
     [
         (messages((4, 100), (1, 21), (0, 0)), Mood.WATCH),
-        (messages((4, 200), (1, 21), (1, 20)), Mood.WATCH),
+        (messages((4, 200), (1, 21), (1, 21)), Mood.WATCH),
         # Ten of two hundred may be chance, and so may whatever of a few.
         (messages((4, 200), (0, 10), (0, 0)), Mood.GOOD),
         (messages((4, 40), (1, 40), (0, 0)), Mood.GOOD),
@@ -200,6 +200,16 @@ def test_number_whose_messages_fail_is_to_be_looked_at_until_they_do_not(
     counted: tuple[Reading, ...], mood: Mood
 ) -> None:
     assert only(scene(*told(MAIN, number()), *counted)).mood is mood
+
+
+def test_row_says_whether_messages_fail_or_bounce() -> None:
+    failing, bouncing = (
+        only(scene(*told(MAIN, number()), *counted))
+        for counted in (messages((4, 100), (1, 21), (0, 0)), messages((4, 200), (1, 21), (1, 21)))
+    )
+
+    assert (failing.is_failing, failing.is_bouncing) == (True, False)
+    assert (bouncing.is_failing, bouncing.is_bouncing) == (False, True)
 
 
 def test_messages_are_judged_by_the_rules_as_they_are_configured() -> None:

@@ -105,7 +105,10 @@ def test_process_ends_quietly_on_interrupt() -> None:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("export WAMON_GRAPH_BASE_URL=http://127.0.0.1:")
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
+        try:
+            _, errors = process.communicate(timeout=10)
+        finally:
+            process.kill()
 
     assert (process.returncode, errors) == (0, "")
 

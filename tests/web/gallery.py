@@ -73,6 +73,8 @@ def row(n: int) -> NumberRow:
         failed=None if is_stale else 17 * (6 - n % 6),
         failure_ratio=None if is_stale else 0.0012 * (6 - n % 6),
         bounce_ratio=None if is_stale else 0.0004,
+        is_failing=n == 1,
+        is_bouncing=n == 2,
         last_webhook_at=None if is_stale else START - timedelta(seconds=40),
         checked_at=START - timedelta(hours=3) if is_stale else START - timedelta(seconds=20),
         is_stale=is_stale,

@@ -48,6 +48,13 @@ def test_each_number_has_its_row_of_facts(reader: Reader) -> None:
     ) in words(page)
 
 
+def test_share_that_is_too_high_is_marked_as_such(reader: Reader) -> None:
+    page = reader.get("/")
+
+    assert page.count('data-title="Failures" class="n watch"') == 1
+    assert page.count('data-title="Bounces" class="n watch"') == 1
+
+
 def test_what_is_not_known_is_said_and_never_looks_well(reader: Reader) -> None:
     page = reader.get("/?q=202")
 

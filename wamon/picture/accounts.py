@@ -178,8 +178,8 @@ def _subscription(scene: Scene, waba_id: str, name: str, app_id: str) -> Subscri
     fields = snapshot.value(own, app.WEBHOOK_FIELD_SUBSCRIBED)
     missing = tuple(sorted(each for each, is_there in (fields or {}).items() if not is_there))
     callback = _callback(scene, waba, own)
-    # What was never asked for is not missed: without a callback URL in the configuration there is none to compare.
-    moods = [subscribed.mood, *([callback.mood] if callback.observed_at is not None else [])]
+    # What was never known is not missed: without a callback URL in the configuration there is none to compare.
+    moods = [subscribed.mood, *([callback.mood] if callback.last is not None else [])]
     moods.append(Mood.UNKNOWN if fields is None else Mood.WATCH if missing else Mood.GOOD)
     if snapshot.value(own, app.WEBHOOK_ACTIVE) is False:
         moods.append(Mood.BAD)

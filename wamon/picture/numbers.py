@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from wamon.core import figures
 from wamon.core.alerting import Severity, Truth
-from wamon.core.health import Signal, Subject, SubjectKind
+from wamon.core.health import Subject, SubjectKind
+from wamon.core.ports import Rule
 from wamon.core.vocabulary import HEALTH_STATE, PHONE_NUMBER_STATUS, QUALITY_RATING, Grade
 from wamon.picture.scene import MOOD_OF_SEVERITY, WORST_FIRST, Scene, known, worst
 from wamon.picture.values import Known, Mood, NumberList, NumberRow, Query, Sort
@@ -40,8 +41,15 @@ def number_row(scene: Scene, subject: Subject) -> NumberRow:
     # A number that Meta has not rated yet is none the worse for it.
     moods += [rating.mood] if rating.mood in _BAD_RATINGS or rating.is_stale else []
     moods += [MOOD_OF_SEVERITY[severity]] if severity is not None else []
-    messages = _mood_of_messages(scene, subject)
-    moods += [messages] if messages is not None else []
+    attempted, failed, bounced = (
+        snapshot.value(subject, signal) or {}
+        for signal in (figures.MESSAGES_ATTEMPTED, figures.MESSAGES_FAILED, figures.MESSAGES_BOUNCED)
+    )
+    # As the rules have it, bounces are none of the failures.
+    failures = {window: max(count - bounced.get(window, 0.0), 0.0) for window, count in failed.items()}
+    is_failing = _is_too_high(scene, delivery.FAILURE_RATIO, failures, attempted)
+    is_bouncing = _is_too_high(scene, delivery.BOUNCE_RATIO, bounced, attempted)
+    moods += [Mood.WATCH] if is_failing or is_bouncing else []
     return NumberRow(
         phone_number_id=number_id,
         waba_id=waba_id,
@@ -52,10 +60,12 @@ def number_row(scene: Scene, subject: Subject) -> NumberRow:
         rating=rating,
         status=status,
         can_send=can_send,
-        attempted=_count(scene, subject, figures.MESSAGES_ATTEMPTED),
-        failed=_count(scene, subject, figures.MESSAGES_FAILED),
+        attempted=_count(scene, attempted),
+        failed=_count(scene, failed),
         failure_ratio=(snapshot.value(subject, figures.FAILURE_RATIO) or {}).get(DAY),
         bounce_ratio=(snapshot.value(subject, figures.BOUNCE_RATIO) or {}).get(DAY),
+        is_failing=is_failing,
+        is_bouncing=is_bouncing,
         last_webhook_at=scene.last_webhook(waba_id),
         checked_at=max(checked, default=None),
         is_stale=status.text is None and (status.is_stale or status.observed_at is None),
@@ -64,34 +74,22 @@ def number_row(scene: Scene, subject: Subject) -> NumberRow:
     )
 
 
-def _mood_of_messages(scene: Scene, subject: Subject) -> Mood | None:
-    """WATCH where a day's messages fail or bounce too often by the rules' own bounds; None: no word against them.
+def _is_too_high(scene: Scene, rule: Rule, hits: Mapping[str, float], attempted: Mapping[str, float]) -> bool:
+    """Whether a day's share of hits is above the rule's own bound; false where the rule is off.
 
-    The rules judge an hour, in which many numbers send too little to be judged. It is over when the last hour would end
+    The rule judges an hour, in which many numbers send too little to be judged. It is over when the last hour would end
     the alert.
     """
-    if not scene.is_receiving:
-        return None
-    attempted, failed, bounced = (
-        scene.snapshot.value(subject, signal) or {}
-        for signal in (figures.MESSAGES_ATTEMPTED, figures.MESSAGES_FAILED, figures.MESSAGES_BOUNCED)
+    params = scene.rules[rule.name].params if rule.name in scene.rules else None
+    if not scene.is_receiving or not isinstance(params, delivery.ShareParams):
+        return False
+    day, hour = (
+        delivery.judge_share(
+            hits.get(window, 0.0), attempted.get(window, 0.0), params, now=scene.now, open_severity=severity
+        ).truth
+        for window, severity in ((DAY, None), (HOUR, Severity.WARNING))
     )
-    for rule, hits in (
-        (delivery.FAILURE_RATIO, {each: max(count - bounced.get(each, 0.0), 0.0) for each, count in failed.items()}),
-        (delivery.BOUNCE_RATIO, bounced),
-    ):
-        params = getattr(scene.rules.get(rule.name), "params", None)
-        if not isinstance(params, delivery.ShareParams):
-            continue
-        day, hour = (
-            delivery.judge_share(
-                hits.get(window, 0.0), attempted.get(window, 0.0), params, now=scene.now, open_severity=severity
-            ).truth
-            for window, severity in ((DAY, None), (HOUR, Severity.WARNING))
-        )
-        if day is Truth.TRUE and hour is not Truth.FALSE:
-            return Mood.WATCH
-    return None
+    return day is Truth.TRUE and hour is not Truth.FALSE
 
 
 def cannot_send(row: NumberRow) -> bool:
@@ -121,9 +119,8 @@ def listed(rows: tuple[NumberRow, ...], query: Query) -> NumberList:
     )
 
 
-def _count(scene: Scene, subject: Subject, signal: Signal[Mapping[str, float]]) -> int | None:
-    value = scene.snapshot.value(subject, signal) if scene.is_receiving else None
-    return None if value is None or DAY not in value else int(value[DAY])
+def _count(scene: Scene, counts: Mapping[str, float]) -> int | None:
+    return int(counts[DAY]) if scene.is_receiving and DAY in counts else None
 
 
 def _is_in_account(row: NumberRow, waba_id: str) -> bool:

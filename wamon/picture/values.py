@@ -63,8 +63,10 @@ class NumberRow:
 
     `mood` is the worst of what is known, of its open alerts and of the fate of its messages. Ratios are those of the
     last 24 hours' messages, None below the least volume that says anything; `attempted` and `failed` are counts of the
-    same messages, None where no webhooks tell. `last_webhook_at` is the account's. `checked_at` is when Meta last
-    answered about the number, None before the first time. `severity` is that of its worst open alert, None without one.
+    same messages, None where no webhooks tell. `is_failing` and `is_bouncing` say that so many fail or bounce as a rule
+    does not bear, and that the last hour was no better. `last_webhook_at` is the account's. `checked_at` is when Meta
+    last answered about the number, None before the first time. `severity` is that of its worst open alert, None without
+    one.
     """
 
     phone_number_id: str
@@ -80,6 +82,8 @@ class NumberRow:
     failed: int | None
     failure_ratio: float | None
     bounce_ratio: float | None
+    is_failing: bool
+    is_bouncing: bool
     last_webhook_at: datetime | None
     checked_at: datetime | None
     is_stale: bool
