@@ -86,6 +86,7 @@ def test_subject_of_which_nothing_is_kept_is_named(run: Command) -> None:
 
     assert "shop 4.2" in result.stdout
     assert "Nothing about 'phone_number_id=999' is kept" in result.stderr
+    assert run(timeline, "--subject", "phone_number_id=999", "--kind", "change").stdout == ""
 
 
 def test_rehearsal_is_told_as_one(run: Command) -> None:

@@ -258,6 +258,7 @@ def test_buttons_that_nobody_configured_or_that_slack_posts_are_not_tried(ward: 
     signed = {"slack_signing_secret": "0123456789abcdef0123456789abcdef"}
 
     assert told(buttons_found(ward, channel)) == [("SKIPPED", BUTTONS_TITLE)]
+    assert asyncio.run(examine_buttons((), ward.settings(), FakeClock())) == ()
     assert told(buttons_found(ward, channel, **signed)) == [("SKIPPED", BUTTONS_TITLE)]
 
 

@@ -34,6 +34,12 @@ def test_waba_without_fields_gives_id_and_name() -> None:
     assert answer.json() == {"id": first_waba(world), "name": "Jasper's Market"}
 
 
+def test_answer_has_the_worlds_date() -> None:
+    world, _ = small_world()
+
+    assert get(world, "/").headers["date"] == "Sun, 22 Nov 2026 10:00:00 GMT"
+
+
 def test_number_without_fields_gives_metas_four() -> None:
     world, _ = small_world()
 

@@ -70,8 +70,9 @@ def timeline(
     if subject and not any(entry["subject"] for entry in entries):
         # Markers are about everything, and could pass for an answer.
         click.echo(f"Nothing about {subject!r} is kept from then; the status page lists numbers and ids.", err=True)
-    if not entries:
+    elif not entries:
         click.echo("Nothing happened that is kept.")
+    if not entries:
         return
     from wamon.cli.printing import print_table
 

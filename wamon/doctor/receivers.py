@@ -82,7 +82,9 @@ async def _channel(notifier: Notifier, settings: Settings, clock: Clock) -> Find
 
 async def examine_buttons(notifiers: Iterable[Notifier], settings: Settings, clock: Clock) -> tuple[Finding, ...]:
     """Ask Slack for the address of a socket, without connecting, and for the members of each allowed user group."""
-    if not (settings.slack_bot and (settings.slack_app_token or settings.slack_signing_secret)):
+    if settings.slack_bot is None:
+        return ()
+    if not (settings.slack_app_token or settings.slack_signing_secret):
         return (skip(BUTTONS_TITLE, "slack", "neither slack_app_token nor slack_signing_secret is configured"),)
     async with asyncio.TaskGroup() as group:
         tasks = [

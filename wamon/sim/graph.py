@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import format_datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -101,6 +102,7 @@ class _Graph:
             "x-fb-trace-id": trace_id,
             "x-fb-rev": "1029384756",
             "cache-control": "private, no-cache, no-store, must-revalidate",
+            "date": format_datetime(self.world.now(), usegmt=True),
         }
         try:
             status, body = 200, spoil(self._result(request, call, active, headers), active)
