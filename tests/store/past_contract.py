@@ -10,6 +10,7 @@ import pytest
 from tests.fakes import START
 from tests.store.contract import CLOSE, OPEN, RAISE, ReadableStore, Run
 from tests.store.samples import (
+    FLAG,
     GAUGE,
     NUMBER,
     OTHER_NUMBER,
@@ -200,6 +201,16 @@ class PastContract:
 
         assert told[0] == red
         assert [each.count for each in told if isinstance(each, Gap)] == [2]
+
+    def test_end_of_a_restriction_is_told_with_what_it_was(self, run: Run, store: PastStore) -> None:
+        restricted = Subject.restriction("100", "RESTRICTED_BIZ_INITIATED_MESSAGING")
+        ended = [
+            replace(change(None, None, signal=FLAG), before=True, known_before=True, subject=restricted, source="age"),
+            replace(change("RED", None), subject=restricted, source="age"),
+        ]
+        run(store.commit(changes(history=tuple(ended))))
+
+        assert past(run, store) == [ended[1], ended[0]]
 
     def test_edge_of_a_gap_is_told_of_the_subject_that_is_asked_for_alone(self, run: Run, store: PastStore) -> None:
         lost = [replace(change("GREEN", None), subject=each) for each in (NUMBER, OTHER_NUMBER)]

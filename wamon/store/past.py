@@ -44,6 +44,11 @@ _IS_NEWS: Final = f"""
      OR subject_kind IN ({", ".join(f"'{kind.value}'" for kind in _ALWAYS_NEWS)}))
 """
 
+# An end of theirs is what happened, whether Meta said so or their own time was over.
+_TOLD_SINGLY: Final = frozenset(
+    kind.value for kind in (SubjectKind.RESTRICTION, SubjectKind.ACCOUNT_ALERT, SubjectKind.FLOW)
+)
+
 # Later than any moment there is.
 _NEVER: Final = 2**63 - 1
 
@@ -204,9 +209,9 @@ def _folded(rows: Iterable[Row], before: Position | None, reader: RowReader) -> 
         told: list[_Found] = []
         edges: dict[bool, list[Row]] = {}
         for row in group:
-            name, value_before, after, known_before = row[5], row[6], row[7], row[10]
+            kind, name, value_before, after, known_before = row[3], row[5], row[6], row[7], row[10]
             is_edge = after is None or (value_before is None and after == known_before)
-            if is_edge and reader.signal(name) is not None:
+            if is_edge and kind not in _TOLD_SINGLY and reader.signal(name) is not None:
                 edges.setdefault(after is not None, []).append(row)
             else:
                 told.append((_position(PastKind.CHANGE, row), reader.change(row[2:])))
