@@ -10,8 +10,6 @@ from tests.assets.ruletest import Case
 from tests.assets.shipped import name_of, rules_in_order, users
 from tests.assets.test_rules import UNGUARDED, cases_of
 
-pytestmark = pytest.mark.alone
-
 # Changes that change nothing, and why.
 EQUIVALENT: Final[Mapping[str, str]] = {}
 
