@@ -222,20 +222,36 @@ class Burrow:
                     self.visited[route] = answer.status_code
                     self.shown[f"{path} {label}"] = f"{answer.headers!r}\n{answer.text}"
 
+        await self._be_refused(label)
+
+    async def _be_refused(self, label: str) -> None:
+        """Ask in every way that is refused, with every secret in the query and in a header."""
+        daemon = self.daemon
         locked = private_app(
-            scrape=daemon.scrape, health=daemon.health, operations=daemon.operations, bearer_token=BEARER
+            scrape=daemon.scrape,
+            health=daemon.health,
+            pages=daemon.pages(),
+            operations=daemon.operations,
+            history=daemon.history,
+            bearer_token=BEARER,
         )
+        right, wrong = {"Authorization": f"Bearer {BEARER}"}, {"Authorization": f"Bearer {BEARER}x"}
+        asked = {f"X-{number}": secret for number, secret in enumerate(SECRETS.values())}
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=locked), base_url="http://127.0.0.1:9877"
         ) as stranger:
-            for path, given in (
-                ("/metrics", {}),
-                ("/metrics", {"Authorization": "Bearer wrong"}),
-                ("/api/v1/alerts", {}),
+            for status, method, path, given in (
+                (401, "GET", "/metrics", {}),
+                (401, "GET", "/api/v1/alerts", wrong),
+                (404, "GET", "/nowhere", right),
+                (404, "GET", "/alerts/none", right),
+                (405, "DELETE", "/metrics", right),
+                (400, "GET", "/api/v1/timeline", right),
+                (403, "POST", "/api/v1/silences", {**right, "Origin": "https://elsewhere.example"}),
             ):
-                answer = await stranger.get(path, params={"token": BEARER, "access_token": TOKEN}, headers=given)
-                assert answer.status_code == 401
-                self.shown[f"refused {path} {given} {label}"] = f"{answer.headers!r}\n{answer.text}"
+                answer = await stranger.request(method, path, params=asked, headers={**asked, **given})
+                assert answer.status_code == status, (method, path)
+                self.shown[f"refused {method} {path} {label}"] = f"{answer.headers!r}\n{answer.text}"
 
     async def carry_away(self, label: str) -> None:
         """What an operator takes with him: the doctor's ticket, the effective configuration, a backup."""
