@@ -94,7 +94,9 @@ class Ward:
             stack.push_async_callback(client.close)
             stack.push_async_callback(visitor.close)
             picture = await look(settings, client=client, clock=meta)
-            routing = await ask_routing(settings, client=client, snapshot=picture.snapshot, version=picture.version)
+            routing = await ask_routing(
+                settings, client=client, snapshot=picture.snapshot, version=picture.version, seconds=60.0
+            )
             yield Patient(
                 settings=settings,
                 rules=settings.bound_rules(RULES),

@@ -77,6 +77,29 @@ def test_webhooks_are_sent_once_the_daemon_has_answered_the_handshake(capsys: py
     assert "answered the handshake" in capsys.readouterr().out
 
 
+def test_app_has_the_webhook_url_before_anybody_answers_there(capsys: pytest.CaptureFixture[str]) -> None:
+    world, world_clock = small_world()
+    channel, _ = slack_channel()
+    asked = asyncio.Event()
+
+    async def nap(seconds: float) -> None:
+        world_clock.advance(seconds)
+        asked.set()
+        await asyncio.sleep(0)
+
+    async def scenario() -> str:
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            serving = group.create_task(
+                run(world, channel, port=0, slack_port=0, webhook_url="http://127.0.0.1:9/webhook", sleep=nap)
+            )
+            await asked.wait()
+            serving.cancel()
+        return next(iter(world.apps.values())).subscriptions[0].callback_url
+
+    assert asyncio.run(scenario()) == "http://127.0.0.1:9/webhook"
+    assert "answered the handshake" not in capsys.readouterr().out
+
+
 def test_both_sides_are_served_until_cancelled(capsys: pytest.CaptureFixture[str]) -> None:
     world, _ = small_world()
     channel, _ = slack_channel()

@@ -37,7 +37,6 @@ OVERRIDABLE: Final = frozenset(
     }
 )
 PAGE: Final = 100
-SECONDS: Final = 60.0
 
 
 class By(StrEnum):
@@ -113,7 +112,7 @@ class _Questions:
 
 
 async def ask_routing(
-    settings: Settings, *, client: GraphClient, snapshot: Snapshot, version: str, seconds: float = SECONDS
+    settings: Settings, *, client: GraphClient, snapshot: Snapshot, version: str, seconds: float
 ) -> Routing:
     """Ask for every app's callback URL, every WABA's override and every number's, within so many real seconds."""
     questions = _Questions(client, seconds)

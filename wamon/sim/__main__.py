@@ -64,6 +64,9 @@ async def run(
 ) -> None:
     """Serve both and say how to reach them, and send webhooks where a URL is given; ends only by cancellation."""
     traffic = Traffic(world, random.Random())
+    if webhook_url:
+        # Other than at Meta it stands there before the handshake, so that `wamon doctor` can tell who is missing.
+        next(iter(world.apps.values())).subscriptions[0].callback_url = webhook_url
     async with Sender(world, traffic.due, sleep=sleep, random=random.Random()) as sender:
         webhooks = Webhooks(traffic=traffic, sender=sender) if webhook_url else None
         slack = with_control(slack_app(channel), world, channel, webhooks)
@@ -79,12 +82,8 @@ async def run(
 
 
 async def _shake_hands(world: World, sender: Sender, webhook_url: str, sleep: Sleep) -> None:
-    """Wait until the daemon is up and knows its verify token.
-
-    Other than at Meta the URL stands in the app from the beginning, so that `wamon doctor` can tell who is missing.
-    """
+    """Wait until the daemon is up and knows its verify token."""
     app = next(iter(world.apps.values()))
-    app.subscriptions[0].callback_url = webhook_url
     while not await sender.subscribe(app, webhook_url, VERIFY_TOKEN):
         await sleep(HANDSHAKE_SECONDS)
     _say(f"# {webhook_url} answered the handshake: webhooks are on their way\n")
