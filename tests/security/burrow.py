@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+from starlette.applications import Starlette
 
 from tests.configured import logging_restored, settings_for
 from tests.fakes import FakeClock
@@ -118,6 +119,10 @@ def _nobody(request: httpx.Request) -> httpx.Response:
     raise httpx.ConnectError(f"no route for {request.url}")
 
 
+def _asking(app: Starlette) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:9877")
+
+
 class Burrow:
     """The daemon, those around it, and all that can be seen of it from outside."""
 
@@ -197,19 +202,22 @@ class Burrow:
         for letter in await self.daemon.store.dead_letters():
             self.shown[f"dead letter {label}"] = repr(letter)
 
-    async def _visit(self, label: str) -> None:
-        """Every page and every answer of the API, with the number and the alerts that there are."""
+    def _private(self, *, bearer_token: str | None = None) -> Starlette:
         daemon = self.daemon
-        app = private_app(
+        return private_app(
             scrape=daemon.scrape,
             health=daemon.health,
             pages=daemon.pages(),
             operations=daemon.operations,
             history=daemon.history,
             pictures=daemon.pictures,
+            bearer_token=bearer_token,
         )
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:9877") as client:
+
+    async def _visit(self, label: str) -> None:
+        """Every page and every answer of the API, with the number and the alerts that there are."""
+        app = self._private()
+        async with _asking(app) as client:
             alerts = [alert["id"] for alert in (await client.get("/api/v1/alerts")).json()["alerts"]]
             for line in sorted(routes_of(app.routes)):
                 method, _, route = line.partition(" ")
@@ -226,20 +234,9 @@ class Burrow:
 
     async def _be_refused(self, label: str) -> None:
         """Ask in every way that is refused, with every secret in the query and in a header."""
-        daemon = self.daemon
-        locked = private_app(
-            scrape=daemon.scrape,
-            health=daemon.health,
-            pages=daemon.pages(),
-            operations=daemon.operations,
-            history=daemon.history,
-            bearer_token=BEARER,
-        )
         right, wrong = {"Authorization": f"Bearer {BEARER}"}, {"Authorization": f"Bearer {BEARER}x"}
         asked = {f"X-{number}": secret for number, secret in enumerate(SECRETS.values())}
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=locked), base_url="http://127.0.0.1:9877"
-        ) as stranger:
+        async with _asking(self._private(bearer_token=BEARER)) as stranger:
             for status, method, path, given in (
                 (401, "GET", "/metrics", {}),
                 (401, "GET", "/api/v1/alerts", wrong),
